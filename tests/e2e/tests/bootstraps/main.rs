@@ -15,6 +15,7 @@ mod event;
 mod failures;
 mod lambda;
 mod start;
+mod trading;
 mod webhooks;
 
 use alloy_primitives::{Address, Signature, eip191_hash_message};

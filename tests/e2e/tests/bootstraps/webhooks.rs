@@ -90,10 +90,25 @@ async fn table_change_is_delivered_to_the_webhook() {
     let mut list = lambda.function("list-webhooks", &stack);
     let listed = list.call(&get("/api/webhooks")).await;
     assert_eq!(listed.text("/webhooks/0/webhookId"), id);
+    let mut deliveries = lambda.function("list-deliveries", &stack);
+    let path = format!("/api/webhooks/{id}/deliveries");
+    let tried = deliveries.call(&get(&path)).await;
+    assert_eq!(tried.status, 200, "{tried:?}");
+    assert_eq!(tried.body["deliveries"].as_array().map(Vec::len), Some(1), "{tried:?}");
+    let mut test = lambda.function("test-webhook", &stack);
+    let path = format!("/api/webhooks/{id}/test");
+    let tested = test.call(&post(&path, &json!({}))).await;
+    assert_eq!(tested.status, 202, "{tested:?}");
+    let mut update = lambda.function("update-webhook", &stack);
+    let change = json!(json!({ "description": "changed" }).to_string());
+    let path = format!("/api/webhooks/{id}");
+    let changed = update.call(&event("PUT", &path, &change)).await;
+    assert_eq!((changed.status, changed.text("/webhook/description")), (200, "changed"));
     let mut delete = lambda.function("delete-webhook", &stack);
     let gone = delete.call(&event("DELETE", &format!("/api/webhooks/{id}"), &Value::Null)).await;
     assert_eq!(gone.status, 200, "{gone:?}");
-    for function in [&create, &publish, &deliver, &replay, &list, &delete] {
+    let rest = [&deliveries, &test, &update, &delete];
+    for function in [&create, &publish, &deliver, &replay, &list].into_iter().chain(rest) {
         println!("processor time of one call, cold: {:?}; {}", function.used(), function.peak());
     }
 }

@@ -15,6 +15,7 @@
 mod running;
 
 use std::fs::File;
+use std::io::BufRead;
 use std::os::unix::fs::FileExt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -51,10 +52,30 @@ fn memory(pid: u32) -> Option<Vec<(String, Vec<u8>)>> {
     Some(all)
 }
 
+/// Returns how often a value is in a part of memory.
 fn has(memory: &[u8], needle: &[u8]) -> usize {
-    let first = needle[0];
-    let starts = memory.iter().enumerate().filter(|(_, byte)| **byte == first);
-    starts.filter(|(at, _)| memory[*at..].starts_with(needle)).count()
+    // The search for one byte is optimised in every build. Most of the memory is zero.
+    let at = needle.iter().position(|byte| *byte != 0).unwrap_or(0);
+    let (mut rest, mut times) = (memory, 0);
+    while rest.skip_until(needle[at]).unwrap() > 0 {
+        let start = (memory.len() - rest.len()).checked_sub(at + 1);
+        times += usize::from(start.is_some_and(|start| memory[start..].starts_with(needle)));
+    }
+    times
+}
+
+#[test]
+fn search_finds_each_occurrence() {
+    for (memory, needle, times) in [
+        ("aXbXbXa", "XbX", 2),
+        ("\0\0ab\0ab", "\0ab", 2),
+        ("ab", "abc", 0),
+        ("b", "ab", 0),
+        ("", "a", 0),
+        ("\0\0\0", "\0\0", 2),
+    ] {
+        assert_eq!(has(memory.as_bytes(), needle.as_bytes()), times, "{memory:?} {needle:?}");
+    }
 }
 
 /// Returns the secrets of a wallet and its keys, decrypted here and not in the program.

@@ -37,6 +37,9 @@ use crate::proxy::{Fate, Process, Proxy, Side};
 use crate::{RENEW_LIMITS, Reply, TestApp};
 use call::What;
 
+/// Without `EVERY_CASE`, one of this many cases is tested.
+pub const ONE_IN: usize = 10;
+
 /// More retries than an honest client should ever need.
 const MAX_RETRIES: usize = 10;
 
@@ -61,7 +64,7 @@ impl Harness {
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let app = TestApp::start_with(change).await;
         let proxy = Proxy::start(&app).await;
-        Self { app, proxy, one_in: 6 }
+        Self { app, proxy, one_in: ONE_IN }
     }
 
     /// Runs a call in this process until the call ends or the process is killed.

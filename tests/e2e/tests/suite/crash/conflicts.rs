@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{Exchange, Tenant};
-use e2e::kill::{Call, Harness, drawn, ended};
+use e2e::kill::{Call, Harness, ONE_IN, drawn, ended};
 use e2e::proxy::{Arrival, Fate, Rejection};
 use e2e::{Reply, TestApp, invariants};
 use futures_util::future::join_all;
@@ -58,7 +58,7 @@ async fn each_rejected_once(
     });
     let calls: Vec<_> = calls.collect();
     assert!(!calls.is_empty());
-    for (name, nth) in drawn(calls, 6) {
+    for (name, nth) in drawn(calls, ONE_IN) {
         let call = prepare().await;
         let reply = rejected_once(h, &call, rejection, &name, nth).await;
         assert_eq!(reply.status, usual.status, "{rejection:?} {name} #{nth}: {reply:?}");

@@ -93,12 +93,13 @@ test("overview shows orders of unknown outcome and expiring keys", async () => {
   await page.route("**/console/data/overview", async (route) => {
     const response = await route.fetch();
     const body = await response.json();
-    body.unknownOrders = { total: 1, first: [{ walletId, userId: "alice", exchange: "hyperliquid", clientOrderId: "<i>bot</i>", symbol: "BTC", since: body.now - 90_000 }] };
+    body.unknownOrders = { total: 1, more: true, first: [{ walletId, userId: "alice", exchange: "hyperliquid", clientOrderId: "<i>bot</i>", symbol: "BTC", since: body.now - 90_000 }] };
     body.expiring = { total: 1, first: [{ walletId, userId: "alice", exchange: "aster", expiresAt: body.now + 86_400_000, job: { does: "turned-off", at: null } }] };
     await route.fulfill({ response, json: body });
   });
   await page.getByRole("link", { name: "Overview" }).click();
-  await page.getByText("2 items require attention").waitFor();
+  await page.getByText("3 items require attention").waitFor();
+  await page.getByText("Not all orders of unknown outcome were read").waitFor();
   await page.getByText(/alice: Aster, in (1 d|23 h)/).waitFor();
   // Data is shown as text, whatever it contains.
   await page.getByRole("link", { name: /alice: <i>bot<\/i>, BTC on Hyperliquid, for 1 min/ }).click();

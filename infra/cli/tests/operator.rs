@@ -29,7 +29,7 @@ fn fields(value: &Value, found: &mut BTreeSet<String>) {
 /// All fields that a response may have. None of them is sealed or secret.
 const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithinMs refreshEveryMs \
     success wallets nextCursor userId address walletId publicKey createdAt keyVersion refreshAt \
-    frozen operatorFreeze operatorActions action by lookedAt run credentials exchange state agentAddress agentName expiresAt requestedAt autoRenew \
+    frozen operatorFreeze operatorActions action by lookedAt run credentials exchange state agentAddress agentName builderAddress maxFee expiresAt requestedAt autoRenew \
     isApiKey retiring next job does at checkAt jobFailures busyUntil due more decisions before seq \
     decision refused reason intent validUntil messageBytes caller requestId policy hash exchanges \
     weightUsed weightPerMinute failures pausedUntil pauseAskedFor pauseBlocked from periodS series metric unit \

@@ -17,6 +17,8 @@ const INTENTS = {
   AsterDeleteAgent: () => "Aster: remove an agent",
   HyperliquidApproveAgent: (one) => `Hyperliquid: approve agent ${one.agentName}`,
   HyperliquidRevokeAgent: (one) => `Hyperliquid: remove agent ${one.agentName}`,
+  AsterApproveBuilder: (one) => `Aster: approve a builder with a fee of up to ${one.maxFee}`,
+  HyperliquidApproveBuilder: (one) => `Hyperliquid: approve a builder with a fee of up to ${one.maxFee}`,
 };
 
 const what = (one) => (one.intent ? INTENTS[one.intent]?.(one) ?? one.intent : "");
@@ -30,8 +32,8 @@ export function rows(decisions) {
   return decisions.filter((one) => one.decision !== "allowed" || !ended.has(run(one))).map((one) => {
     const first = ends(one) ? begun.get(run(one)) : undefined;
     if (!first) return { ...one, records: `record ${one.seq}` };
-    const { intent, agentAddress, agentName, validUntil, messageBytes } = first;
-    return { ...one, intent, agentAddress, agentName, validUntil, messageBytes, records: `records ${first.seq} and ${one.seq}` };
+    const { intent, agentAddress, agentName, validUntil, builderAddress, maxFee, messageBytes } = first;
+    return { ...one, intent, agentAddress, agentName, validUntil, builderAddress, maxFee, messageBytes, records: `records ${first.seq} and ${one.seq}` };
   });
 }
 
@@ -44,6 +46,7 @@ export function list(decisions, { withWallet }) {
     h("div", { class: "what" },
       h("div", null, withWallet && [h("a", { href: `#/wallets/${one.walletId}` }, one.userId ?? `wallet ${short(one.walletId)}`), what(one) && ": "],
         what(one), one.agentAddress && [" ", copyable(one.agentAddress, "agent address", short(one.agentAddress))],
+        one.builderAddress && [" ", copyable(one.builderAddress, "builder address", short(one.builderAddress))],
         one.validUntil && h("span", { class: "dim" }, " until ", stamp(one.validUntil))),
       one.reason && h("div", { class: "reason" }, one.reason),
       h("div", { class: "fine" },

@@ -89,6 +89,11 @@ function problemsOf({ overview, exchanges, decisions, metrics, failures }) {
       links: unknownOrders.first.map((one) => [`#/trading/${one.walletId}/${one.exchange}`, `${who(one)}: ${one.clientOrderId}, ${one.symbol} on ${EXCHANGES[one.exchange]}, for ${time.span(time.now() - one.since)}`]),
     });
     const gone = expiring.first.filter((one) => one.expiresAt <= time.now()).length;
+    add(unknownOrders.more, {
+      kind: "bad", title: "Not all orders of unknown outcome were read",
+      about: "An exchange has many of them, also of other tenants. This list is therefore not complete.",
+      links: [["#/metrics", "Metrics"]],
+    });
     add(expiring.total, {
       kind: gone ? "bad" : "pending", title: `${count(expiring.total, "trading key")} expired or expiring within seven days`,
       about: "The renewal job should have replaced them, unless automatic renewal is off.",
@@ -115,7 +120,7 @@ function answer(problems, { overview, metrics }) {
   return [
     h("div", { class: `verdict ${good ? "good" : problems[0].kind}` },
       h("h2", { id: "verdict" }, good ? "Nothing requires attention" : count(problems.length, "item requires attention", "items require attention")),
-      h("p", { class: "fine" }, "Wallets, trading keys, orders, exchanges, webhooks and the cosigner", metrics?.alarms && ", and alarms", overview && ["; read at ", stamp(overview.now)], ".")),
+      h("p", { class: "fine" }, overview?.wallets.more ? `The first ${overview.wallets.counted} wallets and their trading keys, and orders, exchanges, webhooks and the cosigner` : "Wallets, trading keys, orders, exchanges, webhooks and the cosigner", metrics?.alarms && ", and alarms", overview && ["; read at ", stamp(overview.now)], ".")),
     !good && h("ul", { class: "problems" }, problems.map((one, at) => h("li", { class: one.kind },
       h("div", null, badge(one.kind === "bad" ? "fix" : "check", one.kind), " ", h("strong", null, one.title)),
       one.about && h("p", null, one.about),

@@ -107,7 +107,11 @@ function table(caption, heads, rows, empty) {
 
 const button = (does, text, label, onclick, kind) => h("button", { type: "button", class: kind ?? "quiet", "data-does": does, "aria-label": label, onclick }, text);
 const csvButton = (label, onclick) => h("button", { type: "button", class: "quiet", "aria-label": `Export ${label} as CSV`, onclick }, "CSV");
-const signed = (text) => (text === undefined || text === null ? "" : h("span", { class: /^-/.test(text) ? "loss" : "gain" }, text));
+/** A profit or a loss in its colour. Zero has none. */
+const signed = (text) => (text === undefined || text === null ? "" : h("span", { class: /[1-9]/.test(text) ? (/^-/.test(text) ? "loss" : "gain") : null }, text));
+
+/** The part of the account that a balance belongs to. Two rows can have the same asset. */
+const pocket = ({ accountType, dex }) => `${{ PERPS: "perpetuals", SPOT: "spot" }[accountType] ?? accountType ?? ""}${dex ? `, ${dex}` : ""}`;
 
 function balances(wallet, exchange, named, signal) {
   return part({
@@ -115,7 +119,8 @@ function balances(wallet, exchange, named, signal) {
     ask: () => get(`/api/trading/${exchange}/balances?${named}`, signal),
     draw: ({ data }) => [
       (data.accountValue || data.withdrawable) && h("p", null, data.accountValue && ["Account value ", h("strong", null, data.accountValue), " "], data.withdrawable && ["withdrawable ", h("strong", null, data.withdrawable)]),
-      table("Balances", ["Asset", "Total", "Free", "Locked"], data.balances.map((one) => [one.asset, one.total, one.free, one.locked]), "No balances.")],
+      table("Balances", ["Asset", "Account", "Total", "Free", "Locked"], data.balances.map((one) => [one.asset, pocket(one), one.total, one.free, one.locked]), "No balances."),
+      data.unread?.length > 0 && h("p", { class: "fine" }, `The exchange did not state the balances of: ${data.unread.map((accountType) => pocket({ accountType })).join(", ")}.`)],
   });
 }
 
@@ -187,7 +192,7 @@ function fills(wallet, exchange, named, signal) {
       return [table("Fills", ["Symbol", "Side", "Price", "Quantity", "Fee", "Realized", "Id", "Time"], all.map((one) => [
         one.symbol, one.side, one.price, one.quantity, one.fee && `${one.fee} ${one.feeAsset ?? ""}`, signed(one.realizedPnl),
         copyable(one.clientOrderId ?? one.orderId, "order's id", short(one.clientOrderId ?? one.orderId)), stamp(one.timestamp),
-      ]), "No fills."), data.nextFrom && h("p", { class: "fine" }, "There are more fills. Read them with the API and its parameter from.")];
+      ]), "No fills."), data.nextFrom && h("p", { class: "fine" }, "There may be later fills. Read them with the API: from=", String(data.nextFrom), ".")];
     },
   });
   append(found.section.querySelector(".heading"), [h("form", { class: "narrow", onsubmit: (event) => { event.preventDefault(); found.load(); } }, h("label", { for: "fills-symbol" }, "Symbol "), symbol)]);

@@ -53,7 +53,7 @@ function all(main, { signal, about }) {
         h("tbody", null, webhooks.map((webhook) => h("tr", null,
           h("th", { scope: "row" }, only ? webhook.url : h("a", { href: `#/webhooks/${webhook.webhookId}` }, webhook.url), webhook.description && h("div", { class: "fine" }, webhook.description)),
           h("td", { "data-label": "State" }, state(webhook)),
-          h("td", { "data-label": "Events" }, `${webhook.events.length} type${webhook.events.length === 1 ? "" : "s"}`),
+          h("td", { "data-label": "Events" }, h("span", { class: "stamp" }, `${webhook.events.length} type${webhook.events.length === 1 ? "" : "s"}`)),
           h("td", { "data-label": "Last delivery" }, webhook.lastDeliveredAt ? at(webhook.lastDeliveredAt) : h("span", { class: "dim" }, "none")),
           h("td", { "data-label": "Last failure" }, failure(webhook.lastFailure))))))));
     } catch (error) {
@@ -139,7 +139,7 @@ function deliveries(section, id, signal) {
   return async () => { if (!opened) await page(); };
 }
 
-const RESULTS = { DELIVERED: ["delivered", "active"], RETRYING: ["failed, will be retried", "pending"], GIVEN_UP: ["given up", "bad"], DISABLED: ["webhook disabled", "bad"] };
+const RESULTS = { DELIVERED: ["delivered", "active"], RETRYING: ["will be retried", "pending"], GIVEN_UP: ["given up", "bad"], DISABLED: ["webhook disabled", "bad"] };
 
 function delivery(one) {
   const [text, kind] = RESULTS[one.state] ?? [one.state, "dim"];
@@ -178,12 +178,12 @@ function edit(webhook, types, done) {
       { name: "url", label: "URL", value: webhook.url },
       { name: "events", label: "Events", kind: "many", value: webhook.events, options: types.length ? types : webhook.events, help: EVENTS },
       { name: "description", label: "Description", value: webhook.description ?? "", optional: true },
-      ...(disabled ? [{ name: "enabled", label: "Enable the webhook again", kind: "yes", value: true }] : []),
+      { name: "enabled", label: disabled ? "Enable the webhook again" : "Send events to this webhook", kind: "yes", value: true },
     ],
     send: "Save",
     request: ({ url, events, description, enabled }) => ({
       method: "PUT", path: path(webhook.webhookId),
-      body: { url: url.trim(), events, description: description.trim(), ...(enabled && { enabled }) },
+      body: { url: url.trim(), events, description: description.trim(), ...(enabled === disabled && { enabled }) },
     }),
     facts: ({ webhook: saved }) => [["URL", saved.url], ["State", state(saved)], ["Events", saved.events.join(", ")]],
     done,

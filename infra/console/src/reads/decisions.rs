@@ -2,8 +2,8 @@
 //! `?wallet=…&before=…` returns those of one wallet, in pages; otherwise the latest of all wallets
 //! of a tenant.
 //!
-//! A signed intent is shown by its kind and, where it names one, its agent. Signatures, digests and
-//! users' messages are not returned.
+//! A signed intent is shown by its kind and, where it names one, its agent, or its builder with the
+//! maximum fee. Signatures, digests and users' messages are not returned.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -11,7 +11,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use axum::extract::State;
 use axum::{Extension, Json};
 use cosigner::audit::{Decision, Entry, Record};
+use domain::builder::BuilderFee;
 use domain::clock::Clock;
+use domain::eth::Address;
 use domain::ids::{Tenant, UserId, WalletRef};
 use domain::intent::Intent;
 use futures_util::future::try_join_all;
@@ -67,6 +69,9 @@ struct Shown {
     agent_address: Option<String>,
     agent_name: Option<String>,
     valid_until: Option<u64>,
+    builder_address: Option<String>,
+    /// The maximum fee of the builder, in percent of an order's value.
+    max_fee: Option<String>,
     /// Length of the message, in bytes.
     message_bytes: Option<usize>,
     caller: String,
@@ -111,6 +116,8 @@ impl Shown {
             agent_address: None,
             agent_name: None,
             valid_until: None,
+            builder_address: None,
+            max_fee: None,
             message_bytes: None,
             caller: entry.caller,
             request_id: entry.request_id,
@@ -140,11 +147,18 @@ impl Shown {
                 self.valid_until = Some(agent.valid_until_ms);
             }
             Intent::HyperliquidRevokeAgent(agent) => self.agent_name = Some(agent.name.clone()),
-            Intent::HyperliquidApproveBuilder(fee) => {
-                self.agent_address = Some(fee.builder.to_string());
+            Intent::HyperliquidApproveBuilder(approval) => {
+                self.about_builder(approval.builder, approval.max_fee);
             }
-            Intent::AsterApproveBuilder(fee) => self.agent_address = Some(fee.builder.to_string()),
+            Intent::AsterApproveBuilder(approval) => {
+                self.about_builder(approval.builder, approval.max_fee);
+            }
         }
+    }
+
+    fn about_builder(&mut self, builder: Address, max_fee: BuilderFee) {
+        self.builder_address = Some(builder.to_string());
+        self.max_fee = Some(max_fee.percent());
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::Reads;
-use super::unknown::{Unknown, unknown_orders};
+use super::unknown::{UnknownOrders, unknown_orders};
 use super::wallets::Job;
 
 /// How long counts are cached, in milliseconds.
@@ -49,7 +49,7 @@ pub(crate) struct Overview {
     /// Keys that differ from the exchange, or whose job fails.
     troubled: List<Troubled>,
     /// Orders of unknown outcome, the oldest first.
-    unknown_orders: List<Unknown>,
+    unknown_orders: UnknownOrders,
     webhooks: Webhooks,
 }
 
@@ -230,7 +230,7 @@ impl Reads {
             credentials: count.credentials,
             expiring: List::new(count.expiring),
             troubled: List::new(count.troubled),
-            unknown_orders: List::new(unknown_orders(self, tenant, now).await?),
+            unknown_orders: unknown_orders(self, tenant, now).await?,
             webhooks,
         };
         if cached.len() >= MAX_TENANTS {

@@ -8,6 +8,7 @@ use shared::store::DueOrder;
 use uuid::Uuid;
 
 use super::Reads;
+use super::overview::List;
 
 /// Maximum number of pages that are read of each shard, which also holds other tenants' orders.
 const PAGES: usize = 5;
@@ -26,22 +27,42 @@ pub(super) struct Unknown {
     since: u64,
 }
 
+/// Orders of unknown outcome, the first ones of a list.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UnknownOrders {
+    #[serde(flatten)]
+    list: List<Unknown>,
+    /// Whether there may be orders that were not read.
+    more: bool,
+}
+
 /// Returns a tenant's orders of unknown outcome, the oldest first.
 pub(super) async fn unknown_orders(
     reads: &Reads,
     tenant: &Tenant,
     now_ms: u64,
-) -> Result<Vec<Unknown>, StoreError> {
+) -> Result<UnknownOrders, StoreError> {
     let shards = Exchange::ALL.into_iter().flat_map(|exchange| {
         (0..SHARDS).map(move |shard| due_in(reads, tenant, exchange, shard, now_ms))
     });
-    let mut due: Vec<DueOrder> = try_join_all(shards).await?.into_iter().flatten().collect();
+    let read = try_join_all(shards).await?;
+    let is_cut = read.iter().any(|shard| shard.more);
+    let mut due: Vec<DueOrder> = read.into_iter().flat_map(|shard| shard.found).collect();
     due.sort_by_key(|order| order.at_ms);
+    let more = is_cut || due.len() > MOST;
     due.truncate(MOST);
     let found = try_join_all(due.iter().map(|order| unknown(reads, order))).await?;
     let mut found: Vec<Unknown> = found.into_iter().flatten().collect();
     found.sort_by_key(|order| order.since);
-    Ok(found)
+    Ok(UnknownOrders { list: List::new(found), more })
+}
+
+/// A tenant's due orders of one shard.
+struct Due {
+    found: Vec<DueOrder>,
+    /// Whether the shard has orders that were not read.
+    more: bool,
 }
 
 async fn due_in(
@@ -50,7 +71,7 @@ async fn due_in(
     exchange: Exchange,
     shard: u8,
     now_ms: u64,
-) -> Result<Vec<DueOrder>, StoreError> {
+) -> Result<Due, StoreError> {
     let (mut found, mut from) = (Vec::new(), None);
     for _ in 0..PAGES {
         let page = reads.store.due_orders(exchange, shard, now_ms, from).await?;
@@ -60,7 +81,7 @@ async fn due_in(
             break;
         }
     }
-    Ok(found)
+    Ok(Due { found, more: from.is_some() })
 }
 
 /// Returns an order of the index unless it was resolved meanwhile.

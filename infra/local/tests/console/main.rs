@@ -8,6 +8,7 @@ mod overview;
 
 use std::collections::BTreeSet;
 
+use domain::builder::Builder;
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::Random;
@@ -43,7 +44,7 @@ fn allowed(read: &str) -> BTreeSet<String> {
         "decisions" => {
             "now before decisions decisions.walletId decisions.userId decisions.run decisions.seq decisions.at decisions.decision \
              decisions.refused decisions.reason decisions.intent decisions.agentAddress \
-             decisions.agentName decisions.validUntil decisions.messageBytes decisions.caller \
+             decisions.agentName decisions.validUntil decisions.builderAddress decisions.maxFee decisions.messageBytes decisions.caller \
              decisions.requestId decisions.policy decisions.keyVersion decisions.hash"
         }
         "overview" => {
@@ -51,7 +52,7 @@ fn allowed(read: &str) -> BTreeSet<String> {
              wallets.barred credentials credentials.pending credentials.active \
              credentials.rotating credentials.revoking credentials.expired expiring \
              expiring.total expiring.first troubled troubled.total troubled.first unknownOrders \
-             unknownOrders.total unknownOrders.first webhooks webhooks.total webhooks.failing \
+             unknownOrders.total unknownOrders.first unknownOrders.more webhooks webhooks.total webhooks.failing \
              webhooks.disabled"
         }
         "metrics" => {
@@ -183,6 +184,33 @@ async fn refused_signature_appears_in_decisions() {
     let (_, body) = app.read("any", "/console/data/decisions?wallet=alice&before=2").await;
     assert_eq!(body["decisions"][0]["decision"], "key-made");
     assert_eq!(body["before"], Value::Null);
+}
+
+#[tokio::test]
+async fn approval_of_a_builder_appears_with_its_fee() {
+    const BUILDER: &str = "0x8c967E73E7B15087c42A10D344cFf4c96D877f1D";
+    let app = App::start(|options| {
+        let (address, fee) = (BUILDER.parse().unwrap(), 50.try_into().unwrap());
+        let builder = Some(Builder { address, fee });
+        (options.hyperliquid.builder, options.aster.builder) = (builder, builder);
+    })
+    .await;
+    app.post("any", "/api/wallets", json!({"userId": "alice"})).await;
+    for (exchange, intent) in
+        [("aster", "AsterApproveBuilder"), ("hyperliquid", "HyperliquidApproveBuilder")]
+    {
+        let path = format!("/api/trading/{exchange}/apikey");
+        let (status, body) = app.post("any", &path, json!({"walletIdOrAddress": "alice"})).await;
+        assert_eq!(status, 200, "{body}");
+        let (_, body) = app.read("any", "/console/data/decisions").await;
+        let mut decisions = body["decisions"].as_array().unwrap().iter();
+        let approval = decisions.find(|one| one["intent"] == intent).unwrap();
+        assert_eq!(
+            (&approval["builderAddress"], &approval["maxFee"]),
+            (&json!(BUILDER), &json!("0.05%"))
+        );
+        assert!(approval["agentAddress"].is_null(), "{approval}");
+    }
 }
 
 #[tokio::test]

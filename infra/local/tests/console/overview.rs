@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use domain::clock::Clock;
 use domain::random::Random;
 use exchange_sim::faults::Fault;
+use hyperdex_local::WALLETS_TABLE;
 use hyperdex_local::jobs::JobName;
 use hyperdex_local::keys::KeyFile;
 use serde_json::{Value, json};
@@ -122,6 +124,38 @@ async fn overview_lists_orders_of_unknown_outcome_of_own_tenant() {
     app.stack.scheduled.run(JobName::Resolve).await.unwrap();
     time.pass_ms(60_000);
     assert_eq!(overview(&app, &one).await["unknownOrders"]["total"], 0, "the job resolved it");
+}
+
+/// Writes entries of the index of unknown orders of another tenant, in one shard.
+async fn write_due(app: &App, count: u32) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let client = app.stack.aws().dynamodb();
+    for first in (0..count).step_by(25) {
+        let puts = (first..count.min(first + 25)).map(|number| {
+            let put = PutRequest::builder()
+                .item("pk", text("other#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#hyperliquid"))
+                .item("sk", text(&format!("order#{number:024x}")))
+                .item("schema", AttributeValue::N("1".to_owned()))
+                .item("shard", text("oh0"))
+                .item("dueAtMs", AttributeValue::N("1".to_owned()));
+            WriteRequest::builder().put_request(put.build().unwrap()).build()
+        });
+        let batch = client.batch_write_item().request_items(WALLETS_TABLE, puts.collect());
+        batch.send().await.unwrap();
+    }
+}
+
+/// The entries of other tenants can hide a tenant's own ones.
+#[tokio::test]
+async fn overview_states_that_not_all_unknown_orders_were_read() {
+    let time = Time::new();
+    let app = App::start(|options| options.clock = time.clock()).await;
+    for (count, more) in [(450, false), (600, true)] {
+        write_due(&app, count).await;
+        time.pass_ms(60_000);
+        let seen = overview(&app, "any").await["unknownOrders"].clone();
+        assert_eq!((&seen["total"], &seen["more"]), (&json!(0), &json!(more)), "{count}: {seen}");
+    }
 }
 
 /// Returns the sum of a series of counts.

@@ -96,8 +96,8 @@ fn unknown_order_is_resolved_with_its_outcome() {
 
 #[test]
 fn unknown_change_is_resolved_with_its_outcome() {
-    let mut ended = placed();
-    ended.change.as_mut().unwrap().refusal.as_mut().unwrap().code = "tickSize".to_owned();
+    // The sample's change was refused.
+    let ended = placed();
     let mut open = placed();
     open.lease_until_ms = u64::MAX;
     let change = open.change.as_mut().unwrap();

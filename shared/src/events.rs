@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! types {
     ($($(#[doc = $doc:literal])+ $name:ident: $text:literal,)+) => {
         /// The type of an event.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
         pub enum EventType {
             $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
         }
@@ -80,6 +80,32 @@ impl FromStr for EventType {
 impl fmt::Display for EventType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// The name of a type as stored. Another version may have stored a name that this version does not
+/// know. Such a name is ignored, and kept when its record is written again.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TypeName(String);
+
+impl TypeName {
+    /// Returns the type, if this version knows it.
+    #[must_use]
+    pub fn known(&self) -> Option<EventType> {
+        EventType::ALL.into_iter().find(|kind| kind.as_str() == self.0)
+    }
+}
+
+impl From<EventType> for TypeName {
+    fn from(kind: EventType) -> Self {
+        Self(kind.as_str().to_owned())
+    }
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -143,7 +143,7 @@ forms! {
     ReplayCursor: text("^[A-Za-z0-9_-]+$", "").min_length(Some(1)).max_length(Some(100));
     /// A time in RFC 3339 format.
     Moment: text("", "2025-11-27T02:00:00Z").min_length(Some(1)).max_length(Some(40));
-    /// enabled, or disabled after the receiver returned 410.
+    /// enabled, or disabled: by you, or after the receiver returned 410.
     WebhookStatus: one_of(["enabled", "disabled"]);
     /// Why an agent is not renewed automatically.
     ExpiringReason: one_of(store::ExpiringReason::ALL.map(store::ExpiringReason::as_str));

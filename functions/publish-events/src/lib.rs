@@ -1,6 +1,7 @@
 //! The consumer of the wallets' table's stream. Each change of a wallet or a credential becomes
-//! its events, which are stored and queued. Records are processed in order. The first failure is
-//! reported, so that the stream resumes there.
+//! its events, which are stored and queued. Records are processed in order. The first failure that
+//! can pass is reported, so that the stream resumes there. A record that can never be processed is
+//! skipped, with a metric and a log line, because all tenants of its shard wait behind it.
 
 use lambda_entry::Consumer;
 use platform::env::ConfigError;
@@ -16,7 +17,7 @@ pub struct PublishEvents {
     pub publisher: Publisher,
 }
 
-/// Why a record of the stream was not published. The stream delivers it again.
+/// Why a record of the stream was not published.
 #[derive(Debug, thiserror::Error)]
 enum RecordError {
     /// Without the cause, which would show a value of the item.
@@ -38,12 +39,30 @@ pub fn consumer_from_env(runtime: &Runtime<'_>) -> Result<PublishEvents, ConfigE
     Ok(PublishEvents { publisher: Publisher::from_env(runtime)? })
 }
 
+impl RecordError {
+    /// Returns the reason for which the record is skipped, or nothing if the failure can pass.
+    const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Image => Some("IMAGE"),
+            Self::Change(StoreError::Damaged { .. }) => Some("CHANGE"),
+            Self::Publish(error) if error.is_permanent() => Some("EVENT"),
+            Self::Change(_) | Self::Publish(_) => None,
+        }
+    }
+}
+
 impl Consumer for PublishEvents {
     async fn consume(&self, event: &Value) -> Value {
         let mut known = Known::default();
         for record in event["Records"].as_array().into_iter().flatten() {
             if let Err(cause) = self.publish(record, &mut known).await {
-                let sequence = &record["dynamodb"]["SequenceNumber"];
+                let of = &record["dynamodb"];
+                let (sequence, keys) = (&of["SequenceNumber"], &of["Keys"]);
+                if let Some(reason) = cause.reason() {
+                    tracing::error!(%cause, %sequence, %keys, reason, "record skipped");
+                    self.publisher.count_skipped(reason);
+                    continue;
+                }
                 tracing::error!(%cause, %sequence, "record not published");
                 return json!({ "batchItemFailures": [{ "itemIdentifier": sequence }] });
             }

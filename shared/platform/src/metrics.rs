@@ -100,6 +100,8 @@ metrics! {
     AuditSealed: Count,
     /// Events stored and queued for webhooks.
     EventsPublished: Count,
+    /// Changes, webhooks and users that cannot be read, and were left out of the events, by reason.
+    EventsSkipped: Count,
     /// Events accepted by receivers.
     WebhooksDelivered: Count,
     /// Failed delivery attempts, by reason.

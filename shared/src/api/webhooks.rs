@@ -11,8 +11,8 @@ use super::event_cursor::to_cursor;
 use crate::schema;
 use crate::store::{DeliveryRecord, MAX_OUTSTANDING_REPLAYS, WebhookId, WebhookRecord};
 use crate::webhooks::{
-    CreateWebhookError, DeleteWebhookError, EventId, ReplayError, Replayed, Secret, TestError,
-    UpdateWebhookError,
+    CreateWebhookError, DeleteWebhookError, EventId, EventType, ReplayError, Replayed, Secret,
+    TestError, UpdateWebhookError,
 };
 
 /// A webhook, as shown to its tenant.
@@ -66,7 +66,7 @@ impl From<&WebhookRecord> for WebhookRow {
         Self {
             webhook_id: webhook.webhook_id.to_string(),
             url: webhook.url.clone(),
-            events: webhook.events.iter().map(|event| event.as_str()).collect(),
+            events: webhook.types().into_iter().map(EventType::as_str).collect(),
             description: webhook.description.clone(),
             created_at: rfc3339_seconds(webhook.created_at_ms),
             status: if webhook.disabled_at_ms.is_some() { "disabled" } else { "enabled" },
@@ -173,7 +173,7 @@ struct DeliveryRow {
     #[schema(value_type = schema::SentEventTypeName)]
     kind: &'static str,
     /// DELIVERED; RETRYING: the last attempt failed, and another one follows; GIVEN_UP: none
-    /// follows; DISABLED: the receiver returned 410.
+    /// follows; DISABLED: the receiver returned 410, or you disabled the webhook.
     #[schema(value_type = schema::DeliveryStateName)]
     state: &'static str,
     /// Number of the last attempt. A replay counts from 1 again.
@@ -204,21 +204,24 @@ pub struct DeliveriesBody {
 }
 
 impl DeliveriesBody {
-    /// Returns the body of a page of deliveries.
+    /// Returns the body of a page of deliveries, at a time in Unix milliseconds. Deliveries of types
+    /// that this version does not know are left out.
     #[must_use]
-    pub fn new(deliveries: Vec<DeliveryRecord>, next: Option<&EventId>) -> Self {
-        let rows = deliveries.into_iter().map(|delivery| {
+    pub fn new(deliveries: Vec<DeliveryRecord>, next: Option<&EventId>, now_ms: u64) -> Self {
+        let rows = deliveries.into_iter().filter_map(|delivery| {
+            let kind = delivery.event_type.known()?.as_str();
+            let state = delivery.state_at(now_ms).as_str();
             let (http_status, reason) =
                 delivery.failure.map_or((None, None), |failure| (failure.status, failure.reason));
-            DeliveryRow {
+            Some(DeliveryRow {
                 event_id: delivery.event_id.to_string(),
-                kind: delivery.event_type.as_str(),
-                state: delivery.state.as_str(),
+                kind,
+                state,
                 attempts: delivery.attempts,
                 last_attempt_at: rfc3339_seconds(delivery.last_attempt_at_ms),
                 http_status,
                 reason,
-            }
+            })
         });
         let next_cursor = next.map(ToString::to_string);
         Self { success: true, deliveries: rows.collect(), next_cursor }

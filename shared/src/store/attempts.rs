@@ -16,7 +16,7 @@ use super::credentials::number;
 use super::events::KEPT_S;
 use super::webhooks::update_error;
 use super::{DeliveryFailure, Store, WebhookId, key};
-use crate::events::{EventId, EventType};
+use crate::events::{EventId, TypeName};
 
 /// The state of a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub enum DeliveryState {
     Retrying,
     /// The last attempt failed, and none follows.
     GivenUp,
-    /// The receiver has disabled the webhook.
+    /// The webhook was disabled, by its receiver or its tenant.
     Disabled,
 }
 
@@ -66,7 +66,7 @@ pub struct DeliveryRecord {
     /// The event.
     pub event_id: EventId,
     /// The event's type.
-    pub event_type: EventType,
+    pub event_type: TypeName,
     /// The state.
     pub state: DeliveryState,
     /// The number of the last attempt, from 1. A replay counts from 1 again.
@@ -79,6 +79,9 @@ pub struct DeliveryRecord {
     /// Time from which the table may delete it, Unix seconds.
     pub expires_at_s: u64,
 }
+
+/// How long the queue keeps a message, in milliseconds.
+const QUEUED_MS: u64 = 14 * 24 * 60 * 60 * 1_000;
 
 fn partition(tenant: &Tenant, id: WebhookId, shard: u8) -> String {
     format!("{tenant}#D#{id}#{shard}")
@@ -95,6 +98,62 @@ impl Store {
         id: WebhookId,
         attempt: &DeliveryRecord,
     ) -> Result<(), StoreError> {
+        self.write_attempt(tenant, id, attempt, "attribute_not_exists(pk) OR #at <= :at").await
+    }
+
+    /// Ends a delivery whose last attempt failed: no further one follows. Its last attempt stays.
+    /// Returns whether there was one.
+    ///
+    /// # Errors
+    /// Fails when the table cannot be written.
+    pub async fn end_delivery(
+        &self,
+        tenant: &Tenant,
+        id: WebhookId,
+        event: &EventId,
+        state: DeliveryState,
+    ) -> Result<bool, StoreError> {
+        let stored = |state: DeliveryState| AttributeValue::S(state.stored().to_owned());
+        let update = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&partition(tenant, id, event.shard()), event.as_str())))
+            .update_expression("SET #state = :state")
+            .condition_expression("#state = :retrying")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":state", stored(state))
+            .expression_attribute_values(":retrying", stored(DeliveryState::Retrying));
+        match update.send().await.map_err(update_error) {
+            Err(StoreError::Conflict) => Ok(false),
+            done => done.map(|_| true),
+        }
+    }
+
+    /// Ends a delivery that is given up without a last attempt. `attempt` is recorded if none was.
+    ///
+    /// # Errors
+    /// Fails when the table cannot be written.
+    pub async fn give_up_delivery(
+        &self,
+        tenant: &Tenant,
+        id: WebhookId,
+        attempt: &DeliveryRecord,
+    ) -> Result<(), StoreError> {
+        if self.end_delivery(tenant, id, &attempt.event_id, attempt.state).await? {
+            return Ok(());
+        }
+        self.write_attempt(tenant, id, attempt, "attribute_not_exists(pk)").await
+    }
+
+    /// Writes an attempt. If the condition does not hold, nothing changes.
+    async fn write_attempt(
+        &self,
+        tenant: &Tenant,
+        id: WebhookId,
+        attempt: &DeliveryRecord,
+        condition: &str,
+    ) -> Result<(), StoreError> {
         const SET: &str = "SET #schema = :schema, #event = :event, #type = :type, \
                            #state = :state, #attempts = :attempts, #at = :at, #expires = :expires";
         let partition = partition(tenant, id, attempt.event_id.shard());
@@ -104,7 +163,7 @@ impl Store {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key(&partition, attempt.event_id.as_str())))
-            .condition_expression("attribute_not_exists(pk) OR #at <= :at")
+            .condition_expression(condition)
             .expression_attribute_names("#schema", "schema")
             .expression_attribute_names("#event", "eventId")
             .expression_attribute_names("#type", "eventType")
@@ -182,7 +241,7 @@ impl DeliveryRecord {
     /// Makes the record of an attempt.
     #[must_use]
     pub fn new(
-        (event_id, event_type): (EventId, EventType),
+        (event_id, event_type): (EventId, TypeName),
         state: DeliveryState,
         attempts: u32,
         last_attempt_at_ms: u64,
@@ -199,6 +258,17 @@ impl DeliveryRecord {
             last_attempt_at_ms,
             failure,
             expires_at_s,
+        }
+    }
+
+    /// Returns the state at a time, in Unix milliseconds. A delivery whose function died in the last
+    /// attempt was given up, at the latest when the queue has dropped its message.
+    #[must_use]
+    pub const fn state_at(&self, now_ms: u64) -> DeliveryState {
+        let is_dropped = self.last_attempt_at_ms.saturating_add(QUEUED_MS) < now_ms;
+        match self.state {
+            DeliveryState::Retrying if is_dropped => DeliveryState::GivenUp,
+            state => state,
         }
     }
 }

@@ -14,7 +14,7 @@ use platform::items::{SCHEMA, SHARDS, StoreError, from_item, unavailable};
 use serde::{Deserialize, Serialize};
 
 use super::{Store, key, to_item};
-use crate::events::{Event, EventId, EventType};
+use crate::events::{Event, EventId, TypeName};
 
 /// Time for which an event is stored, in seconds.
 pub(super) const KEPT_S: u64 = 30 * 24 * 60 * 60;
@@ -28,7 +28,7 @@ pub struct EventRecord {
     /// Its id.
     pub event_id: EventId,
     /// Its type.
-    pub event_type: EventType,
+    pub event_type: TypeName,
     /// The exact bytes that are sent.
     pub body: String,
     /// Time from which the table may delete it, Unix seconds.
@@ -57,7 +57,7 @@ impl Store {
         let record = EventRecord {
             schema: SCHEMA,
             event_id: event.id.clone(),
-            event_type: event.kind,
+            event_type: event.kind.into(),
             body: event.body.clone(),
             expires_at_s: event.id.at_ms() / 1_000 + KEPT_S,
         };

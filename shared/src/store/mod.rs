@@ -14,7 +14,7 @@
 //! | `tenant#H` | `webhook#slot` | [`WebhookRecord`] |
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
 //! | `tenant#D#webhookId#shard` | the event's id | [`DeliveryRecord`], dropped after thirty days |
-//! | `tenant#O#walletId#exchange` | `order#key`, `ledger` | [`OrderRecord`], [`Ledger`]: see `orders` |
+//! | `tenant#O#walletId#exchange` | `order#key`, `closing#key`, `ledger` | [`OrderRecord`], [`ClosingRecord`], [`Ledger`]: see `orders` |
 //! | `tenant#P` | `tenant`, `wallet#walletId` | [`PolicyRecord`] |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //! | `#key#keyId`, `#used#keyId`, `#tenant#name`, `#tenants` | | tenants and their keys: see `tenants` |
@@ -73,10 +73,10 @@ pub use operator::{
 };
 pub(crate) use orders::ORDER;
 pub use orders::{
-    Change, DueOrder, LegKind, LeverageRecord, MAX_POLICY_AGE_MS, MovedOrder, ORDER_KEPT_MS,
-    OrderLost, OrderRecord, OrderState, ReserveLost, ReserveTime, Reserving, Seen, SentMethod,
-    Settling, StoredLeg, StoredOutcome, StoredRefusal, StoredSymbol, Submission, SubmissionKind,
-    TradingAccount, TradingView,
+    Change, ClosingRecord, DueOrder, LastLeverage, LegKind, LeverageRecord, MAX_POLICY_AGE_MS,
+    MovedOrder, ORDER_KEPT_MS, OrderLost, OrderRecord, OrderState, ReserveLost, ReserveTime,
+    Reserving, Seen, SentMethod, Settling, StoredLeg, StoredOutcome, StoredRefusal, StoredSymbol,
+    Submission, SubmissionKind, TradingAccount, TradingView,
 };
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};
@@ -89,6 +89,7 @@ pub use runs::{Admission, RunPlace};
 pub use tenant_writes::TenantError;
 pub use tenants::{KeyRecord, TenantRecord, is_usable, replacement};
 pub use wallets::{NewWallet, WalletView};
+pub(crate) use webhooks::stored_types;
 pub use webhooks::{
     DeliveryFailure, MAX_URL, MAX_WEBHOOKS, WebhookChange, WebhookId, WebhookRecord,
 };

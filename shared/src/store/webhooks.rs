@@ -3,12 +3,23 @@
 //! Each webhook occupies one of ten slots of the tenant's partition. Races therefore cannot exceed
 //! the limit, and one query returns all. An id names its slot. The slot of a deleted webhook keeps
 //! the id until the next webhook takes the slot, or the table deletes the item.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `change` | changes by the tenant |
+//! | `results` | the results of deliveries |
+//! | `types` | the types of events, as stored |
 
+mod change;
+mod results;
+mod types;
+
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{IdError, Tenant};
 use domain::random::{Random, RandomError};
 use platform::envelope::{Context, Purpose, Sealed};
@@ -18,7 +29,9 @@ use uuid::Uuid;
 
 use super::credentials::number;
 use super::{Store, key, to_item};
-use crate::events::EventType;
+use crate::events::TypeName;
+pub use change::WebhookChange;
+pub(crate) use types::stored_types;
 
 /// Maximum length of a webhook's URL, in bytes.
 pub const MAX_URL: usize = 512;
@@ -100,8 +113,11 @@ pub struct WebhookRecord {
     pub webhook_id: WebhookId,
     /// The URL that receives the events.
     pub url: String,
-    /// The event types to send.
-    pub events: Vec<EventType>,
+    /// The first types to send: see `types`.
+    pub(crate) events: Vec<TypeName>,
+    /// Whether to send each later type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) more_events: BTreeMap<TypeName, bool>,
     /// The tenant's description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -133,19 +149,6 @@ pub struct WebhookRecord {
     pub deleted_by: Option<Uuid>,
 }
 
-/// A change of a webhook. Absent fields keep their value. At least one is present.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct WebhookChange {
-    /// The URL that receives the events; already checked.
-    pub url: Option<String>,
-    /// The event types to send.
-    pub events: Option<Vec<EventType>>,
-    /// The tenant's description; empty for none.
-    pub description: Option<String>,
-    /// Whether events are sent. `true` also ends what the receiver's 410 began.
-    pub enabled: Option<bool>,
-}
-
 impl WebhookRecord {
     /// Returns the encryption context of its secret. It belongs to no wallet, so the webhook's id
     /// takes the wallet's place.
@@ -164,12 +167,6 @@ impl WebhookRecord {
     #[must_use]
     pub const fn is_there(&self) -> bool {
         self.deleted_at_ms.is_none()
-    }
-
-    /// Returns whether events of this type are sent to it.
-    #[must_use]
-    pub fn wants(&self, event: EventType) -> bool {
-        self.is_there() && self.disabled_at_ms.is_none() && self.events.contains(&event)
     }
 }
 
@@ -192,6 +189,17 @@ impl Store {
     /// # Errors
     /// Fails when the table cannot be read.
     pub async fn webhook_slots(&self, tenant: &Tenant) -> Result<Vec<WebhookRecord>, StoreError> {
+        self.each_webhook_slot(tenant).await?.into_iter().collect()
+    }
+
+    /// Returns the slots as [`Store::webhook_slots`] does, each with its own error.
+    ///
+    /// # Errors
+    /// Fails when the table cannot be read.
+    pub async fn each_webhook_slot(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Vec<Result<WebhookRecord, StoreError>>, StoreError> {
         let output = self
             .db
             .query()
@@ -203,7 +211,7 @@ impl Store {
             .await
             .map_err(unavailable)?;
         let items = output.items.unwrap_or_default().into_iter();
-        items.map(|item| from_item("webhook", item)).collect()
+        Ok(items.map(|item| from_item("webhook", item)).collect())
     }
 
     /// Returns a webhook in its slot, or the remainder of a deleted one.
@@ -281,128 +289,6 @@ impl Store {
             .expression_attribute_values(":now", number(now_ms))
             .expression_attribute_values(":by", text(by.unwrap_or_default()))
             .expression_attribute_values(":expires", number(now_ms / 1_000 + REMEMBERED_S));
-        update.send().await.map(|_| ()).map_err(update_error)
-    }
-
-    /// Changes a webhook, and returns it.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when it does not exist.
-    pub async fn update_webhook(
-        &self,
-        tenant: &Tenant,
-        id: WebhookId,
-        change: &WebhookChange,
-        now_ms: u64,
-    ) -> Result<WebhookRecord, StoreError> {
-        let (mut set, mut remove) = (Vec::new(), Vec::new());
-        let mut update = self.on_webhook(tenant, id).return_values(ReturnValue::AllNew);
-        if let Some(url) = &change.url {
-            set.push("#url = :url");
-            // What an earlier receiver did says nothing about the new one.
-            remove.extend(["#failing", "#failure"]);
-            update = update
-                .expression_attribute_names("#url", "url")
-                .expression_attribute_names("#failure", "lastFailure")
-                .expression_attribute_values(":url", AttributeValue::S(url.clone()));
-        }
-        if let Some(events) = &change.events {
-            let names = events.iter().map(|event| AttributeValue::S(event.to_string()));
-            set.push("#events = :events");
-            update = update
-                .expression_attribute_names("#events", "events")
-                .expression_attribute_values(":events", AttributeValue::L(names.collect()));
-        }
-        if let Some(description) = &change.description {
-            update = update.expression_attribute_names("#description", "description");
-            if description.is_empty() {
-                remove.push("#description");
-            } else {
-                set.push("#description = :description");
-                let text = AttributeValue::S(description.clone());
-                update = update.expression_attribute_values(":description", text);
-            }
-        }
-        if let Some(enabled) = change.enabled {
-            update = update.expression_attribute_names("#disabled", "disabledAtMs");
-            if enabled {
-                remove.push("#disabled");
-                if !remove.contains(&"#failing") {
-                    remove.push("#failing");
-                }
-            } else {
-                set.push("#disabled = if_not_exists(#disabled, :now)");
-                update = update.expression_attribute_values(":now", number(now_ms));
-            }
-        }
-        if remove.contains(&"#failing") {
-            update = update.expression_attribute_names("#failing", "failingSinceMs");
-        }
-        let clause = |word: &str, parts: &[&str]| match parts {
-            [] => String::new(),
-            parts => format!("{word} {} ", parts.join(", ")),
-        };
-        let expression = format!("{}{}", clause("SET", &set), clause("REMOVE", &remove));
-        let output = update
-            .update_expression(expression.trim_end())
-            .condition_expression("#id = :id AND attribute_not_exists(#deleted)")
-            .expression_attribute_names("#deleted", "deletedAtMs")
-            .send()
-            .await
-            .map_err(update_error)?;
-        from_item("webhook", output.attributes.unwrap_or_default())
-    }
-
-    /// Records a delivery to this URL.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when the webhook no longer exists or has another URL.
-    pub async fn note_delivered(
-        &self,
-        tenant: &Tenant,
-        (id, url): (WebhookId, &str),
-        now_ms: u64,
-    ) -> Result<(), StoreError> {
-        let update = self
-            .on_webhook(tenant, id)
-            .update_expression("SET #delivered = :now REMOVE #failing")
-            .condition_expression("#id = :id AND #url = :url")
-            .expression_attribute_names("#url", "url")
-            .expression_attribute_values(":url", AttributeValue::S(url.to_owned()))
-            .expression_attribute_names("#delivered", "lastDeliveredAtMs")
-            .expression_attribute_names("#failing", "failingSinceMs")
-            .expression_attribute_values(":now", number(now_ms));
-        update.send().await.map(|_| ()).map_err(update_error)
-    }
-
-    /// Records a failed delivery to this URL. `disable` stops all further deliveries.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when the webhook no longer exists or has another URL.
-    pub async fn note_not_delivered(
-        &self,
-        tenant: &Tenant,
-        (id, url): (WebhookId, &str),
-        failure: &DeliveryFailure,
-        disable: bool,
-    ) -> Result<(), StoreError> {
-        const NOTE: &str = "SET #failure = :failure, #failing = if_not_exists(#failing, :now)";
-        const DISABLE: &str = ", #disabled = if_not_exists(#disabled, :now)";
-        let note = serde_dynamo::to_attribute_value(failure)
-            .map_err(|error| StoreError::Damaged { what: "failure", cause: error.to_string() })?;
-        let mut update = self
-            .on_webhook(tenant, id)
-            .update_expression(format!("{NOTE}{}", if disable { DISABLE } else { "" }))
-            .condition_expression("#id = :id AND #url = :url")
-            .expression_attribute_names("#url", "url")
-            .expression_attribute_values(":url", AttributeValue::S(url.to_owned()))
-            .expression_attribute_names("#failure", "lastFailure")
-            .expression_attribute_names("#failing", "failingSinceMs")
-            .expression_attribute_values(":failure", note)
-            .expression_attribute_values(":now", number(failure.at_ms));
-        if disable {
-            update = update.expression_attribute_names("#disabled", "disabledAtMs");
-        }
         update.send().await.map(|_| ()).map_err(update_error)
     }
 

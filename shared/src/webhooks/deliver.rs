@@ -1,5 +1,7 @@
 //! Delivery of one event to one webhook, retried until the receiver accepts it.
 
+mod results;
+
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -15,9 +17,7 @@ use super::secret::{Secret, SecretError};
 use super::target::{Guard, Lookup, NotPublic, Targets};
 use crate::http_client::{HttpSetupError, SetupError, client_builder};
 use crate::runtime::Runtime;
-use crate::store::{
-    DeliveryFailure, DeliveryRecord, DeliveryState, EventRecord, Store, WebhookRecord,
-};
+use crate::store::{DeliveryFailure, DeliveryState, EventRecord, Store, WebhookRecord};
 use crate::wallets::envelope_from_env;
 
 /// Timeout of a receiver.
@@ -175,6 +175,9 @@ impl Deliverer {
             }
             Err(error) => {
                 tracing::error!(%error, webhookId = %delivery.webhook_id, "not delivered");
+                if *number >= MAX_ATTEMPTS {
+                    self.end(delivery, DeliveryState::GivenUp).await;
+                }
                 (false, None)
             }
         };
@@ -199,6 +202,7 @@ impl Deliverer {
             return Ok(Ended::Dropped("the webhook was deleted"));
         };
         if webhook.disabled_at_ms.is_some() {
+            self.end(delivery, DeliveryState::Disabled).await;
             return Ok(Ended::Dropped("the webhook is disabled"));
         }
         let Some(event) = event else { return Ok(Ended::Dropped("the event has expired")) };
@@ -206,6 +210,9 @@ impl Deliverer {
             return Ok(Ended::Dropped("the webhook was deleted"));
         };
         if let Some(wait_s) = self.rests(delivery, &webhook).await? {
+            if number >= MAX_ATTEMPTS {
+                self.give_up(delivery, &event, number, webhook.last_failure).await;
+            }
             return Ok(Ended::Rested { wait_s });
         }
         let context = WebhookRecord::context(tenant, *webhook_id);
@@ -292,59 +299,6 @@ impl Deliverer {
             410 => Ended::Disabled,
             status @ (429 | 503) => failed(Some(status), None, wanted_s),
             status => failed(Some(status), None, None),
-        }
-    }
-
-    /// Records the attempt for the tenant. If that fails, the delivery is unaffected.
-    async fn keep(&self, delivery: &Delivery, event: &EventRecord, number: u32, ended: &Ended) {
-        let now_ms = self.clock.now_ms();
-        let (state, failure) = match ended {
-            Ended::Delivered => (DeliveryState::Delivered, None),
-            Ended::Disabled => {
-                let failure = DeliveryFailure { at_ms: now_ms, status: Some(410), reason: None };
-                (DeliveryState::Disabled, Some(failure))
-            }
-            Ended::Failed { failure, .. } if number >= MAX_ATTEMPTS => {
-                (DeliveryState::GivenUp, Some(failure.clone()))
-            }
-            Ended::Failed { failure, .. } => (DeliveryState::Retrying, Some(failure.clone())),
-            Ended::Dropped(_) | Ended::Rested { .. } => return,
-        };
-        let of = (event.event_id.clone(), event.event_type);
-        let record = DeliveryRecord::new(of, state, number, now_ms, failure);
-        let (tenant, id) = (&delivery.tenant, delivery.webhook_id);
-        if let Err(error) = self.store.keep_attempt(tenant, id, &record).await {
-            tracing::warn!(%error, webhookId = %id, "attempt not recorded");
-        }
-    }
-
-    /// Records the result on the webhook, at most once. If that fails, the delivery is unaffected.
-    async fn note(&self, delivery: &Delivery, webhook: &WebhookRecord, ended: &Ended) {
-        let (tenant, id) = (&delivery.tenant, delivery.webhook_id);
-        // A late response of an earlier receiver says nothing about the present one.
-        let of = (id, webhook.url.as_str());
-        let now_ms = self.clock.now_ms();
-        let noted = match ended {
-            Ended::Delivered => {
-                let is_old = webhook
-                    .last_delivered_at_ms
-                    .is_none_or(|last_ms| last_ms.saturating_add(NOTE_EVERY_MS) <= now_ms);
-                if !is_old && webhook.failing_since_ms.is_none() {
-                    return;
-                }
-                self.store.note_delivered(tenant, of, now_ms).await
-            }
-            Ended::Disabled => {
-                let failure = DeliveryFailure { at_ms: now_ms, status: Some(410), reason: None };
-                self.store.note_not_delivered(tenant, of, &failure, true).await
-            }
-            Ended::Failed { failure, .. } => {
-                self.store.note_not_delivered(tenant, of, failure, false).await
-            }
-            Ended::Dropped(_) | Ended::Rested { .. } => return,
-        };
-        if let Err(error) = noted {
-            tracing::warn!(%error, webhookId = %id, "delivery result not recorded");
         }
     }
 }

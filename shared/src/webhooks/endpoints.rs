@@ -12,6 +12,7 @@ use super::secret::{Secret, SecretError};
 use crate::runtime::Runtime;
 use crate::store::{
     MAX_WEBHOOKS, RequestMark, Store, WebhookChange, WebhookId, WebhookRecord, is_hidden,
+    stored_types,
 };
 use crate::wallets::envelope_from_env;
 
@@ -132,11 +133,13 @@ impl Webhooks {
             let webhook_id = WebhookId::draw(slot, &self.random)?;
             let secret = Secret::draw(&self.random)?;
             let context = WebhookRecord::context(tenant, webhook_id);
+            let (events, more_events) = stored_types(&new.events);
             let record = WebhookRecord {
                 schema: SCHEMA,
                 webhook_id,
                 url: new.url.clone(),
-                events: new.events.clone(),
+                events,
+                more_events,
                 description: new.description.clone(),
                 created_at_ms: self.clock.now_ms(),
                 sealed: Some(self.envelope.seal(context, secret.expose()).await?),

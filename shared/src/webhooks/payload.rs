@@ -20,6 +20,27 @@ pub struct EventBody<T: ToSchema> {
     pub(super) data: T,
 }
 
+/// Defines the contents of an event about a wallet at an exchange: the fields that all of them have,
+/// then its own.
+macro_rules! of_a_wallet {
+    ($(#[$about:meta])+ struct $name:ident { $($own:tt)* }) => {
+        $(#[$about])+
+        #[derive(Serialize, ToSchema, Debug)]
+        #[serde(rename_all = "camelCase")]
+        pub struct $name {
+            #[schema(value_type = schema::WalletId)]
+            pub(super) wallet_id: String,
+            /// The wallet's user.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            #[schema(value_type = schema::UserName, required = false)]
+            pub(super) user_id: Option<String>,
+            #[schema(value_type = schema::ExchangeName)]
+            pub(super) exchange: Exchange,
+            $($own)*
+        }
+    };
+}
+
 /// `wallet.created`.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
@@ -33,132 +54,92 @@ pub struct WalletCreated {
     pub(super) wallet_id: String,
 }
 
-/// `credential.active`.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct CredentialActive {
-    #[schema(value_type = schema::WalletId)]
-    pub(super) wallet_id: String,
-    /// The wallet's user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::UserName, required = false)]
-    pub(super) user_id: Option<String>,
-    #[schema(value_type = schema::ExchangeName)]
-    pub(super) exchange: Exchange,
-    /// The agent's address; absent for an API key that the exchange made (Aster's V1).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::AddressText, required = false)]
-    pub(super) agent_address: Option<String>,
-    /// The key's expiry.
-    #[schema(value_type = schema::UnixMs)]
-    pub(super) expiry_timestamp: u64,
-    /// Whether it is renewed before it expires.
-    pub(super) auto_renew: bool,
+of_a_wallet! {
+    /// `credential.active`.
+    struct CredentialActive {
+        /// The agent's address; absent for an API key that the exchange made (Aster's V1).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = schema::AddressText, required = false)]
+        pub(super) agent_address: Option<String>,
+        /// The key's expiry.
+        #[schema(value_type = schema::UnixMs)]
+        pub(super) expiry_timestamp: u64,
+        /// Whether it is renewed before it expires.
+        pub(super) auto_renew: bool,
+    }
 }
 
-/// `credential.renewed`.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct CredentialRenewed {
-    #[schema(value_type = schema::WalletId)]
-    pub(super) wallet_id: String,
-    /// The wallet's user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::UserName, required = false)]
-    pub(super) user_id: Option<String>,
-    #[schema(value_type = schema::ExchangeName)]
-    pub(super) exchange: Exchange,
-    /// The new agent.
-    #[schema(value_type = schema::AddressText)]
-    pub(super) agent_address: String,
-    /// The new agent's expiry.
-    #[schema(value_type = schema::UnixMs)]
-    pub(super) expiry_timestamp: u64,
-    /// The previous agent.
-    #[schema(value_type = schema::AddressText)]
-    pub(super) previous_agent_address: String,
-    /// Whether the previous agent stays in use until it expires, because its key was returned to
-    /// you and the new one was not. A rotation returns a new key.
-    pub(super) previous_kept: bool,
-    /// The previous agent's expiry.
-    #[schema(value_type = schema::UnixMs)]
-    pub(super) previous_expiry_timestamp: u64,
-    /// Whether a response has shown the new key. Absent if keys of this exchange are not shown.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = bool, required = false)]
-    pub(super) delivered: Option<bool>,
-    /// The action to take for a usable key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) advice: Option<String>,
+of_a_wallet! {
+    /// `credential.renewed`.
+    struct CredentialRenewed {
+        /// The new agent.
+        #[schema(value_type = schema::AddressText)]
+        pub(super) agent_address: String,
+        /// The new agent's expiry.
+        #[schema(value_type = schema::UnixMs)]
+        pub(super) expiry_timestamp: u64,
+        /// The previous agent.
+        #[schema(value_type = schema::AddressText)]
+        pub(super) previous_agent_address: String,
+        /// Whether the previous agent stays in use until it expires, because its key was returned to
+        /// you and the new one was not. A rotation returns a new key.
+        pub(super) previous_kept: bool,
+        /// The previous agent's expiry.
+        #[schema(value_type = schema::UnixMs)]
+        pub(super) previous_expiry_timestamp: u64,
+        /// Whether a response has shown the new key. Absent if keys of this exchange are not shown.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = bool, required = false)]
+        pub(super) delivered: Option<bool>,
+        /// The action to take for a usable key.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) advice: Option<String>,
+    }
 }
 
-/// `credential.expiring`.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct CredentialExpiring {
-    #[schema(value_type = schema::WalletId)]
-    pub(super) wallet_id: String,
-    /// The wallet's user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::UserName, required = false)]
-    pub(super) user_id: Option<String>,
-    #[schema(value_type = schema::ExchangeName)]
-    pub(super) exchange: Exchange,
-    /// The agent concerned.
-    #[schema(value_type = schema::AddressText)]
-    pub(super) agent_address: String,
-    /// The agent's expiry.
-    #[schema(value_type = schema::UnixMs)]
-    pub(super) expiry_timestamp: u64,
-    /// Why the key is not renewed automatically: AUTO_RENEW_OFF, KEY_HANDED_OUT or
-    /// RENEWAL_FAILING.
-    #[schema(value_type = schema::ExpiringReason)]
-    pub(super) reason: &'static str,
-    /// The action to take for a usable key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) advice: Option<String>,
+of_a_wallet! {
+    /// `credential.expiring`.
+    struct CredentialExpiring {
+        /// The agent concerned.
+        #[schema(value_type = schema::AddressText)]
+        pub(super) agent_address: String,
+        /// The agent's expiry.
+        #[schema(value_type = schema::UnixMs)]
+        pub(super) expiry_timestamp: u64,
+        /// Why the key is not renewed automatically: AUTO_RENEW_OFF, KEY_HANDED_OUT or
+        /// RENEWAL_FAILING.
+        #[schema(value_type = schema::ExpiringReason)]
+        pub(super) reason: &'static str,
+        /// The action to take for a usable key.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) advice: Option<String>,
+    }
 }
 
-/// `credential.revoked`.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct CredentialRevoked {
-    #[schema(value_type = schema::WalletId)]
-    pub(super) wallet_id: String,
-    /// The wallet's user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::UserName, required = false)]
-    pub(super) user_id: Option<String>,
-    #[schema(value_type = schema::ExchangeName)]
-    pub(super) exchange: Exchange,
-    /// The revoked agent. Absent for an API key that the exchange made (Aster's V1).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::AddressText, required = false)]
-    pub(super) agent_address: Option<String>,
+of_a_wallet! {
+    /// `credential.revoked`.
+    struct CredentialRevoked {
+        /// The revoked agent. Absent for an API key that the exchange made (Aster's V1).
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = schema::AddressText, required = false)]
+        pub(super) agent_address: Option<String>,
+    }
 }
 
-/// `credential.drift`.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct CredentialDrift {
-    #[schema(value_type = schema::WalletId)]
-    pub(super) wallet_id: String,
-    /// The wallet's user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::UserName, required = false)]
-    pub(super) user_id: Option<String>,
-    #[schema(value_type = schema::ExchangeName)]
-    pub(super) exchange: Exchange,
-    /// The recorded agent.
-    #[schema(value_type = schema::AddressText)]
-    pub(super) agent_address: String,
-    pub(super) found: Vec<DriftEntry>,
-    /// The action to take for a usable key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) advice: Option<String>,
+of_a_wallet! {
+    /// `credential.drift`.
+    struct CredentialDrift {
+        /// The recorded agent.
+        #[schema(value_type = schema::AddressText)]
+        pub(super) agent_address: String,
+        pub(super) found: Vec<DriftEntry>,
+        /// The action to take for a usable key.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) advice: Option<String>,
+    }
 }
 
 /// One difference.
@@ -178,67 +159,59 @@ pub struct DriftEntry {
     pub(super) listed_expiry_timestamp: Option<u64>,
 }
 
-/// `order.placed`, `order.rejected` and `order.unknown_resolved`.
-#[derive(Serialize, ToSchema, Debug)]
-#[serde(rename_all = "camelCase")]
-pub struct OrderEvent {
-    #[schema(value_type = schema::WalletId)]
-    pub(super) wallet_id: String,
-    /// The wallet's user.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::UserName, required = false)]
-    pub(super) user_id: Option<String>,
-    #[schema(value_type = schema::ExchangeName)]
-    pub(super) exchange: Exchange,
-    /// The order's id at the service.
-    pub(super) client_order_id: String,
-    /// The market, as the request named it.
-    pub(super) symbol: String,
-    /// BUY or SELL.
-    pub(super) side: &'static str,
-    /// The order's type.
-    #[serde(rename = "type")]
-    pub(super) order_type: &'static str,
-    /// A decimal.
-    pub(super) quantity: String,
-    /// A decimal; absent for a market order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) price: Option<String>,
-    /// Whether the order may only reduce a position.
-    pub(super) reduce_only: bool,
-    /// The exchange's id of an accepted order, if the exchange stated it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) order_id: Option<String>,
-    /// The exchange's own word for the state of an accepted order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) exchange_status: Option<String>,
-    /// The quantity that was filled at once, a decimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) filled_quantity: Option<String>,
-    /// The average price of the filled part, a decimal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) average_price: Option<String>,
-    /// What was resolved: PLACE or MODIFY. Only in order.unknown_resolved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) operation: Option<&'static str>,
-    /// ACCEPTED, REJECTED or NOT_EXECUTED. Only in order.unknown_resolved.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) outcome: Option<&'static str>,
-    /// Why the exchange refused it, as the code of an error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::Code, required = false)]
-    pub(super) code: Option<String>,
-    /// The exchange's own text of the refusal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    pub(super) exchange_message: Option<String>,
+of_a_wallet! {
+    /// `order.placed`, `order.rejected` and `order.unknown_resolved`.
+    struct OrderEvent {
+        /// The order's id at the service.
+        pub(super) client_order_id: String,
+        /// The market, as the request named it.
+        pub(super) symbol: String,
+        /// BUY or SELL.
+        pub(super) side: &'static str,
+        /// The order's type.
+        #[serde(rename = "type")]
+        pub(super) order_type: &'static str,
+        /// A decimal.
+        pub(super) quantity: String,
+        /// A decimal; absent for a market order.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) price: Option<String>,
+        /// Whether the order may only reduce a position.
+        pub(super) reduce_only: bool,
+        /// The exchange's id of an accepted order, if the exchange stated it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) order_id: Option<String>,
+        /// The exchange's own word for the state of an accepted order.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) exchange_status: Option<String>,
+        /// The quantity that was filled at once, a decimal.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) filled_quantity: Option<String>,
+        /// The average price of the filled part, a decimal.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) average_price: Option<String>,
+        /// What was resolved: PLACE or MODIFY. Only in order.unknown_resolved.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) operation: Option<&'static str>,
+        /// ACCEPTED, REJECTED or NOT_EXECUTED. Only in order.unknown_resolved.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) outcome: Option<&'static str>,
+        /// Why the exchange refused it, as the code of an error.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = schema::Code, required = false)]
+        pub(super) code: Option<String>,
+        /// The exchange's own text of the refusal.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = String, required = false)]
+        pub(super) exchange_message: Option<String>,
+    }
 }
 
 /// `webhook.test`.

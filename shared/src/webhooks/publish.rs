@@ -31,6 +31,23 @@ pub enum PublishError {
     Json(#[from] serde_json::Error),
 }
 
+impl PublishError {
+    /// Returns whether the same change can never be published.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        match self {
+            Self::Json(_) | Self::Queue(QueueError::Json(_)) => true,
+            Self::Store(error) => is_damage(error),
+            Self::Queue(_) => false,
+        }
+    }
+}
+
+/// Returns whether an item exists that this version cannot read.
+pub(super) const fn is_damage(error: &StoreError) -> bool {
+    matches!(error, StoreError::Damaged { .. })
+}
+
 /// Publishes changes.
 #[derive(Clone, Debug)]
 pub struct Publisher {
@@ -63,6 +80,8 @@ impl Publisher {
     }
 
     /// Publishes a change, and returns its number of events. `known` caches the tenants' webhooks.
+    /// A webhook that cannot be read receives nothing. Of a wallet that cannot be read, the events do
+    /// not name the user.
     ///
     /// # Errors
     /// Fails when a part remains to be published.
@@ -72,8 +91,9 @@ impl Publisher {
         }
         let tenant = &change.tenant;
         if !known.webhooks.contains_key(tenant.as_str()) {
-            let webhooks = self.store.webhook_slots(tenant).await?;
-            known.webhooks.insert(tenant.to_string(), webhooks);
+            let slots = self.store.each_webhook_slot(tenant).await?.into_iter();
+            let webhooks = slots.filter_map(|slot| self.readable(tenant, "WEBHOOK", slot));
+            known.webhooks.insert(tenant.to_string(), webhooks.collect());
         }
         let webhooks = known.webhooks.get(tenant.as_str()).map(Vec::as_slice).unwrap_or_default();
         // For a tenant without webhooks, nothing is sent or stored.
@@ -82,7 +102,10 @@ impl Publisher {
         }
         let wallet = (tenant.to_string(), change.wallet_id());
         if !known.users.contains_key(&wallet) {
-            let user = self.store.user_of(tenant, change.wallet_id()).await?;
+            let user = match self.store.user_of(tenant, change.wallet_id()).await {
+                Err(error) if !is_damage(&error) => return Err(error.into()),
+                read => self.readable(tenant, "WALLET", read).flatten(),
+            };
             known.users.insert(wallet.clone(), user);
         }
         let user = known.users.get(&wallet).and_then(Option::as_ref);
@@ -93,6 +116,29 @@ impl Publisher {
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         metrics::emit(&self.clock, About::SERVICE, &[(Metric::EventsPublished, count)]);
         Ok(events.len())
+    }
+
+    /// Counts a change that is left out, or a part of one. `reason` is one of a fixed few.
+    pub fn count_skipped(&self, reason: &'static str) {
+        let about = About::SERVICE.because(reason);
+        metrics::emit(&self.clock, about, &[(Metric::EventsSkipped, 1)]);
+    }
+
+    /// Returns an item, or nothing if it cannot be read.
+    fn readable<T>(
+        &self,
+        tenant: &Tenant,
+        what: &'static str,
+        read: Result<T, StoreError>,
+    ) -> Option<T> {
+        match read {
+            Ok(item) => Some(item),
+            Err(cause) => {
+                tracing::error!(%tenant, what, %cause, "skipped an item that cannot be read");
+                self.count_skipped(what);
+                None
+            }
+        }
     }
 
     async fn publish_event(

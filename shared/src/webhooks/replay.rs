@@ -5,8 +5,8 @@ use domain::ids::Tenant;
 use platform::env::ConfigError;
 use platform::items::StoreError;
 
+use super::EventId;
 use super::queue::{Deliveries, Delivery, QueueError};
-use super::{EventId, EventType};
 use crate::runtime::Runtime;
 use crate::store::{EventPosition, EventRecord, Store, WebhookId, WebhookRecord};
 
@@ -107,8 +107,10 @@ impl Replayer {
                 let times = (from_ms, to_ms);
                 let (mut events, next) =
                     self.store.events(tenant, times, position, MAX_REPLAYED).await?;
-                let wanted = |kind: EventType| webhook.wants(kind);
-                events.retain(|event: &EventRecord| wanted(event.event_type));
+                let is_wanted = |event: &EventRecord| {
+                    event.event_type.known().is_some_and(|kind| webhook.wants(kind))
+                };
+                events.retain(is_wanted);
                 (events, next)
             }
         };

@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Exchange;
 use e2e::TestApp;
 use e2e::kill::{Call, Harness};
 use e2e::proxy::{Arrival, Fate, Proxy, Rendezvous};
 use exchange_sim::faults::{Fault, Hostile};
+use hyperdex_local::WALLETS_TABLE;
 use platform::metrics::{Metric, NAMESPACE};
 use serde_json::{Value, json};
 use template::cloudformation::Resource;
@@ -38,6 +40,7 @@ async fn rare_failures() {
     tenant_at_its_limit().await;
     lost_secret().await;
     unfunded_builder().await;
+    unreadable_change().await;
     overtaken_reservation().await;
 }
 
@@ -54,6 +57,21 @@ async fn unfunded_builder() {
     let fault = Fault::Status(200, poor.to_owned());
     app.stack.hyperliquid_sim.fail_next("approveBuilderFee", fault);
     assert_eq!(app.register("hyperliquid", "user_1").await.status, 200);
+}
+
+/// The table has a credential that this version cannot read.
+async fn unreadable_change() {
+    let app = TestApp::start().await;
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let client = app.stack.aws().dynamodb();
+    let put = client
+        .put_item()
+        .table_name(WALLETS_TABLE)
+        .item("pk", text("local#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a"))
+        .item("sk", text("credential#aster"))
+        .item("schema", AttributeValue::N("99".to_owned()));
+    put.send().await.unwrap();
+    while app.stack.pump.publish_once().await.unwrap() > 0 {}
 }
 
 /// Another process places an order of the wallet after this one has read the ledger, so this one

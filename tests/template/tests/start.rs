@@ -106,7 +106,7 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "rotate-apikey" => keyed(rotate_apikey::router_from_env(runtime), runtime),
         "create-webhook" => keyed(create_webhook::router_from_env(runtime), runtime),
         "list-webhooks" => keyed(Store::from_env(env).map(list_webhooks::router), runtime),
-        "list-deliveries" => keyed(Store::from_env(env).map(list_deliveries::router), runtime),
+        "list-deliveries" => keyed(list_deliveries::router_from_env(runtime), runtime),
         "update-webhook" => keyed(update_webhook::router_from_env(runtime), runtime),
         "test-webhook" => keyed(test_webhook::router_from_env(runtime), runtime),
         "delete-webhook" => keyed(delete_webhook::router_from_env(runtime), runtime),

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing test panics")]
 
+mod ends;
 mod engines;
 mod events;
 mod failures;
 mod manage;
 mod orders;
 mod receiver;
+mod versions;
 
 use e2e::{Reply, TestApp};
 use serde_json::json;

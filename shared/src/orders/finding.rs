@@ -15,7 +15,7 @@ use crate::exchanges::trade::{ExchangeOrder, Found};
 use crate::store::{Change, OrderRecord, OrderState, StoredOutcome, TradingAccount, TradingView};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::Leg;
-use crate::trading::order::{OrderType, PositionSide};
+use crate::trading::order::{OrderStatus, OrderType, PositionSide};
 
 /// Number of lookups of a replaced order that the exchange still lists as open.
 const LOOKUPS: u32 = 3;
@@ -166,7 +166,8 @@ impl Finder<'_> {
         let id = self.account.exchange_id(record, record.generation, leg);
         let id = id.text(self.account.exchange);
         let is_it = |child: &&ExchangeOrder| child.client_id.as_deref() == Some(id.as_str());
-        if let Some(child) = entry.children.iter().find(is_it) {
+        let child = entry.children.iter().find(is_it);
+        if let Some(child) = child.filter(|child| child.status != OrderStatus::Unknown) {
             return entry_of(child);
         }
         if self.trader.now_ms() >= until_ms {
@@ -246,7 +247,8 @@ pub(super) fn ensure_own(
     let request = &record.request;
     let is_one_way = request.position_side == PositionSide::Both;
     // The exchange may cap the quantity of an order that only reduces a position.
-    let may_be_capped = request.reduce_only && (quantity.is_zero() || order.quantity < quantity);
+    let is_whole = quantity.is_zero() || (record.whole && quantity == request.quantity.value());
+    let may_be_capped = request.reduce_only && (is_whole || order.quantity < quantity);
     let is_size = order.quantity == quantity || order.quantity.is_zero() || may_be_capped;
     let what = if order.symbol != record.symbol.name {
         "market"
@@ -296,7 +298,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::trading::order::{OrderStatus, Side, TimeInForce};
+    use crate::trading::order::{Side, TimeInForce};
 
     fn record() -> OrderRecord {
         serde_json::from_value(json!({

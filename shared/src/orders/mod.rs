@@ -4,12 +4,13 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `place`, `modify`, `cancel`, `cancel_all`, `read` | the operations of callers |
-//! | `close`, `leverage`, `account` | closing positions, changing leverage, and reading an account |
+//! | `close`, `close_all`, `leverage`, `account` | closing positions, changing leverage, and reading an account |
 //! | `resolve`, `finding`, `job`, `removal` | finding the outcome of an order whose response was lost |
 //! | `plan` | the orders of a request: checked, priced, and built for the exchange |
 //! | `reserve`, `exposure` | the transaction that stores the signed bytes before they are sent |
 //! | `outcome`, `made` | the meaning of an exchange's response for the record |
 //! | `target` | the order that a caller names |
+//! | `legs` | the orders that are attached to another one |
 //! | `client` | the two exchanges with their budget and circuit |
 //! | `markets` | the markets of an exchange, cached with a bounded age |
 //! | `access` | the wallet, its credential, its policy and its agent's key |
@@ -32,12 +33,14 @@ mod cancel;
 mod cancel_all;
 mod client;
 mod close;
+mod close_all;
 mod config;
 mod deadline;
 mod error;
 mod exposure;
 mod finding;
 mod job;
+mod legs;
 mod leverage;
 mod made;
 mod markets;
@@ -54,7 +57,8 @@ mod target;
 mod view;
 
 pub use account::{BalancesView, FillView, FillsView, PositionsView};
-pub use close::{AllToClose, ClosedPosition, Closing, PositionToClose};
+pub use close::PositionToClose;
+pub use close_all::{AllToClose, ClosedPosition, Closing};
 pub use config::{TradeConfig, TraderParts};
 pub use error::{BrokenRule, CredentialGap, TradeError};
 pub use job::{ResolveLimits, ResolveRun};

@@ -40,6 +40,8 @@ pub(super) struct Named {
     pub(super) key: OrderKey,
     /// The order.
     pub(super) request: OrderRequest,
+    /// The size of the position that it closes whole. It is then sent with the quantity zero.
+    pub(super) whole: Option<Decimal>,
     /// Its content.
     pub(super) fingerprint: Fingerprint,
 }
@@ -120,7 +122,11 @@ impl Planned {
         NewOrder {
             side: request.side,
             kind: kind(request, self.bound.unwrap_or(Decimal::ZERO)),
-            quantity: request.quantity.value(),
+            quantity: if self.named.whole.is_some() {
+                Decimal::ZERO
+            } else {
+                request.quantity.value()
+            },
             reduce_only: request.reduce_only,
             cloid: signing.and_then(|signing| self.cloid(Leg::Entry, signing)),
         }

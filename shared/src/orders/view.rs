@@ -3,11 +3,12 @@
 use domain::ids::Exchange;
 
 use super::TradeError;
+use super::legs::{ids_of_legs, legs_attached_to, stored_leg};
 use super::made::carried_at;
-use super::plan::legs_of;
+use super::target::id_of_others;
 use crate::exchanges::trade::ExchangeOrder;
 use crate::exchanges::{aster, hyperliquid};
-use crate::store::{LegKind, OrderRecord, StoredLeg, StoredOutcome, TradingAccount};
+use crate::store::{OrderRecord, StoredOutcome, TradingAccount};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg};
 use crate::trading::order::{
@@ -82,6 +83,16 @@ pub struct LegView {
     pub status: OrderStatus,
 }
 
+impl OrderView {
+    /// Returns the view of an order whose attached orders may have changed since.
+    pub(super) fn with_unknown_legs(self) -> Self {
+        let unknown =
+            |leg: Option<LegView>| leg.map(|leg| LegView { status: OrderStatus::Unknown, ..leg });
+        let (take_profit, stop_loss) = (unknown(self.take_profit), unknown(self.stop_loss));
+        Self { take_profit, stop_loss, ..self }
+    }
+}
+
 /// The result of placing a single order or a batch.
 #[derive(Debug)]
 pub struct Placing {
@@ -152,7 +163,19 @@ pub(super) fn of_record(account: &TradingAccount, record: &OrderRecord) -> Optio
     let request = &record.request;
     let filled_value = Decimal::parse(filled).unwrap_or(Decimal::ZERO);
     let quantity = request.quantity.value();
-    let leg = |leg| leg_view(account, record, leg, legs, &[]);
+    let ids = ids_of_legs(account, record, record.placed_generation);
+    let leg = |leg| {
+        let client_order_id = ids.get(leg)?.clone();
+        let stored = stored_leg(legs, leg);
+        let word = stored.map(|stored| stored.exchange_status.as_str());
+        let status =
+            word.map(|word| status_of(account.exchange, word, Decimal::ZERO, Decimal::ZERO));
+        Some(LegView {
+            order_id: stored.and_then(|stored| stored.order_id.clone()),
+            client_order_id,
+            status: status.unwrap_or(OrderStatus::Unknown),
+        })
+    };
     Some(OrderView {
         order_id: order_id.clone(),
         client_order_id: Some(record.client_order_id.to_string()),
@@ -186,36 +209,9 @@ fn text_of(price: Option<&Amount>) -> String {
     price.map_or_else(|| "0".to_owned(), |price| price.text().to_owned())
 }
 
-/// Returns the view of an attached order, from the exchange's list or from the stored outcome.
-fn leg_view(
-    account: &TradingAccount,
-    record: &OrderRecord,
-    leg: Leg,
-    stored: &[StoredLeg],
-    children: &[ExchangeOrder],
-) -> Option<LegView> {
-    if !legs_of(&record.request).contains(&leg) {
-        return None;
-    }
-    let id = account.exchange_id(record, record.placed_generation, leg).text(account.exchange);
-    let child = children.iter().find(|child| child.client_id.as_deref() == Some(id.as_str()));
-    let kind = if leg == Leg::TakeProfit { LegKind::TakeProfit } else { LegKind::StopLoss };
-    let stored = stored.iter().find(|stored| stored.kind == kind);
-    let status = match (child, stored) {
-        (Some(child), _) => child.status,
-        (None, Some(stored)) => {
-            let word = &stored.exchange_status;
-            status_of(account.exchange, word, Decimal::ZERO, Decimal::ZERO)
-        }
-        (None, None) => OrderStatus::Unknown,
-    };
-    let order_id = child.map(|child| child.order_id.clone());
-    let order_id = order_id.or_else(|| stored.and_then(|stored| stored.order_id.clone()));
-    Some(LegView { order_id, client_order_id: id, status })
-}
-
 /// Returns the view of an order as the exchange states it now. `record` is the service's own, if
-/// it has one.
+/// it has one. The states of attached orders are those of `order.children`. What the exchange said of
+/// them when the order was placed is not their state now.
 pub(super) fn of_exchange(
     account: &TradingAccount,
     order: &ExchangeOrder,
@@ -225,14 +221,19 @@ pub(super) fn of_exchange(
     let Some(record) = record else { return plain };
     let id = order.client_id.as_deref();
     let parsed = id.and_then(|id| ExchangeOrderId::parse(account.exchange, id));
-    let parsed = parsed.filter(|id| account.has_id(record, *id));
+    let own = parsed.filter(|id| account.has_id(record, *id));
+    // A record of a later order with the same id says nothing about this one.
+    let is_of_others = || id_of_others(account, order).as_ref() == Some(&record.client_order_id);
+    if parsed.is_some() && own.is_none() && !is_of_others() {
+        return plain;
+    }
     let symbol = record.request.symbol.to_string();
-    if parsed.is_some_and(|id| id.leg != Leg::Entry) {
+    if own.is_some_and(|id| id.leg != Leg::Entry) {
         return OrderView { symbol, ..plain };
     }
     let request = &record.request;
     // Hyperliquid's order after a change has the rest of the quantity.
-    let carried = parsed.map_or(Decimal::ZERO, |id| carried_at(record, id.generation));
+    let carried = own.map_or(Decimal::ZERO, |id| carried_at(record, id.generation));
     let filled = order.filled.checked_add(carried).unwrap_or(order.filled);
     let whole = order.quantity.checked_add(carried).unwrap_or(order.quantity);
     let is_market = request.order_type == OrderType::Market;
@@ -245,7 +246,19 @@ pub(super) fn of_exchange(
         Some(StoredOutcome::Placed { legs, .. }) => legs.as_slice(),
         _ => &[],
     };
-    let leg = |leg| leg_view(account, record, leg, stored, &order.children);
+    let ids = legs_attached_to(account, order, record);
+    let leg = |leg| {
+        let id = ids.get(leg)?;
+        let child = order.children.iter().find(|child| child.client_id.as_ref() == Some(id));
+        let stored = stored_leg(stored, leg).and_then(|stored| stored.order_id.clone());
+        Some(LegView {
+            order_id: child.map(|child| child.order_id.clone()).or(stored),
+            client_order_id: id.clone(),
+            status: child.map_or(OrderStatus::Unknown, |child| child.status),
+        })
+    };
+    // The exchange can state the quantity zero, with which such an order was sent.
+    let is_whole = record.whole && whole.is_zero();
     OrderView {
         client_order_id: Some(record.client_order_id.to_string()),
         symbol,
@@ -256,7 +269,11 @@ pub(super) fn of_exchange(
         },
         price: of_caller(request.price.as_ref(), order.price),
         exchange_price: (is_market && !order.price.is_zero()).then(|| order.price.text()),
-        quantity: of_caller(Some(&request.quantity), whole),
+        quantity: if is_whole {
+            request.quantity.text().to_owned()
+        } else {
+            of_caller(Some(&request.quantity), whole)
+        },
         filled_quantity: filled.text(),
         time_in_force: request
             .time_in_force

@@ -5,11 +5,13 @@
 //! | --- | --- | --- |
 //! | `tenant#O#walletId#exchange` | `order#` and 24 hex digits | [`OrderRecord`], dropped a week after its outcome |
 //! | `tenant#O#walletId#exchange` | `ledger` | [`Ledger`] |
+//! | `tenant#O#walletId#exchange` | `closing#` and 24 hex digits | [`ClosingRecord`], dropped a week after the request |
 //!
 //! Neither is in the wallet's partition, so that a function that trades cannot write a wallet. An
 //! order with a submission under way is in the index `due`, with shards of its exchange: `oa0` to
 //! `oa15`, `oh0` to `oh15`.
 
+mod closing;
 mod due;
 mod leverage;
 mod read;
@@ -25,8 +27,9 @@ use domain::ids::{Exchange, Tenant};
 use platform::items::{Item, StoreError, from_item};
 use uuid::Uuid;
 
+pub use self::closing::ClosingRecord;
 pub use self::due::DueOrder;
-pub use self::leverage::LeverageRecord;
+pub use self::leverage::{LastLeverage, LeverageRecord};
 pub use self::read::TradingView;
 pub use self::record::{
     Change, LegKind, ORDER_KEPT_MS, OrderRecord, OrderState, SentMethod, StoredLeg, StoredOutcome,

@@ -45,11 +45,13 @@ impl ClientOrderId {
         Self(id)
     }
 
-    /// Derives the id of one order of a request with this id that closes all positions. `market` is
-    /// the exchange's name of the market, and `side` the side of the position.
+    /// Derives the id of one order of a request with this id that closes all positions. `request` is
+    /// the random value of the request, `market` the exchange's name of the market, and `side` the
+    /// side of the position.
     #[must_use]
-    pub fn of_closing(&self, market: &str, side: &str) -> Self {
+    pub fn of_closing(&self, request: Uuid, market: &str, side: &str) -> Self {
         let mut hash = Context::new(&SHA256);
+        hash.update(request.as_bytes());
         for part in [self.as_str(), market, side] {
             hash.update(&(part.len() as u64).to_be_bytes());
             hash.update(part.as_bytes());

@@ -189,7 +189,7 @@ pub(crate) fn record(account: &TradingAccount, id: &str) -> OrderRecord {
         lead: None,
         submission: Some(submission(SubmissionKind::Place, &[])),
         carried: None,
-        closes: Vec::new(),
+        whole: false,
         change: None,
         outcome: None,
         reserved: false,

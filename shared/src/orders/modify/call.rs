@@ -208,7 +208,7 @@ impl Trader {
             lead: None,
             submission: None,
             carried: None,
-            closes: Vec::new(),
+            whole: false,
             change: None,
             outcome: Some(placed_outcome(&found.into(), Vec::new(), None, now_ms)),
             reserved: false,

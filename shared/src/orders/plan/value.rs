@@ -71,7 +71,8 @@ impl Planned {
             (Side::Sell, None) if request.is_reducing() => own,
             (Side::Sell, None) => return Ok(None),
         };
-        Ok(price.checked_mul(request.quantity.value()))
+        let quantity = self.named.whole.unwrap_or(request.quantity.value());
+        Ok(price.checked_mul(quantity))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::trading::ids::ClientOrderId;
-use crate::trading::order::{ClosedMarket, Fingerprint, OrderRequest};
+use crate::trading::order::{Fingerprint, OrderRequest};
 
 /// How long a record stays after its last outcome, in milliseconds. Until then its id names this
 /// order only.
@@ -60,10 +60,11 @@ pub struct OrderRecord {
     /// The outcome, when it is known. A change that was made replaces it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<StoredOutcome>,
-    /// All positions that the request closes, if it closes all. Only the order whose id the request
-    /// has carries them, so that a repeat closes these and no others.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub closes: Vec<ClosedMarket>,
+    /// Whether the order was sent with the quantity zero, which closes the whole position. The
+    /// request then has the size of the position at that time, or zero if the order waits for a
+    /// trigger.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     /// Whether the ledger has a reservation for it.
     #[serde(default)]
     pub reserved: bool,
@@ -354,6 +355,7 @@ impl OrderRecord {
                 next.request.price = change.price.parse().ok().or(next.request.price);
                 if let Ok(quantity) = change.quantity.parse() {
                     next.request.quantity = quantity;
+                    next.whole = false;
                 }
             }
         }

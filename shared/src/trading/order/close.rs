@@ -3,8 +3,11 @@
 use domain::ids::Exchange;
 use serde::{Deserialize, Serialize};
 
-use super::fields::{OrderFault, OrderFields};
+use super::fields::{OrderFault, OrderFields, invalid, one_of};
 use super::{Amount, Fingerprint, OrderRequest, OrderType, PositionSide, Side, SymbolText};
+
+/// The types of an order that closes a position.
+const TYPES: [OrderType; 2] = [OrderType::Market, OrderType::Limit];
 
 /// The fields of a request to close a position.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,14 +38,16 @@ impl CloseFields<'_> {
     /// # Errors
     /// Fails at the first field that is missing, invalid, or not offered by the exchange.
     pub fn check(&self, exchange: Exchange) -> Result<CloseRequest, OrderFault> {
-        let invalid = |field, expected| Err(OrderFault::Invalid { field, expected });
         if self.reduce_only == Some(false) {
-            return invalid("reduceOnly", "must be true: closing only reduces a position");
+            return Err(invalid("reduceOnly", "must be true: closing only reduces a position"));
         }
-        let order_type = self.order_type.unwrap_or(OrderType::Market.as_str());
-        if ![OrderType::Market, OrderType::Limit].iter().any(|it| it.as_str() == order_type) {
-            return invalid("type", "must be MARKET or LIMIT");
-        }
+        let order_type = match self.order_type {
+            Some(text) => {
+                let (known, fault) = (&TYPES, invalid("type", "must be MARKET or LIMIT"));
+                one_of(text, known, OrderType::as_str, fault)?
+            }
+            None => OrderType::Market,
+        };
         // The side and the quantity of the position replace these.
         let side = self.side.unwrap_or(match self.position_side {
             Some("SHORT") => "BUY",
@@ -51,7 +56,7 @@ impl CloseFields<'_> {
         let shape = OrderFields {
             symbol: self.symbol,
             side: Some(side),
-            order_type: Some(order_type),
+            order_type: Some(order_type.as_str()),
             quantity: Some(self.quantity.unwrap_or("1")),
             price: self.price,
             time_in_force: self.time_in_force,
@@ -62,7 +67,8 @@ impl CloseFields<'_> {
         };
         let shape = shape.check(exchange)?;
         if shape.quantity.value().is_zero() {
-            return invalid("quantity", "must be above 0. Omit it to close the whole position.");
+            let expected = "must be above 0. Omit it to close the whole position.";
+            return Err(invalid("quantity", expected));
         }
         Ok(CloseRequest {
             side: self.side.map(|_| shape.side),
@@ -84,7 +90,8 @@ pub struct CloseRequest {
 }
 
 impl CloseRequest {
-    /// Returns the request that closes a whole position at the market's price.
+    /// Returns the request that closes a whole position at the market's price, and no position of
+    /// the other direction.
     ///
     /// # Errors
     /// Fails when the exchange does not offer the slippage or the position side.
@@ -99,6 +106,7 @@ impl CloseRequest {
         };
         let fields = CloseFields {
             symbol: Some(market.symbol.as_str()),
+            side: Some(market.side.as_str()),
             position_side,
             slippage: slippage.map(Amount::text),
             ..CloseFields::default()
@@ -160,6 +168,8 @@ impl CloseRequest {
 pub struct ClosedMarket {
     /// The exchange's name of the market.
     pub symbol: SymbolText,
+    /// The side of the order that closes it.
+    pub side: Side,
     /// The side of the position in hedge mode.
     #[serde(default, skip_serializing_if = "PositionSide::is_both")]
     pub position_side: PositionSide,
@@ -215,6 +225,21 @@ mod tests {
         let short = short.check(Exchange::Aster).unwrap();
         assert!(short.means(PositionSide::Short, Side::Buy));
         assert!(!short.means(PositionSide::Long, Side::Sell));
+    }
+
+    #[test]
+    fn listed_position_of_the_other_direction_is_not_meant() {
+        let symbol = || "BTC".parse().unwrap();
+        let long =
+            ClosedMarket { symbol: symbol(), side: Side::Sell, position_side: PositionSide::Both };
+        let close = CloseRequest::whole(Exchange::Hyperliquid, &long, None).unwrap();
+        assert!(close.means(PositionSide::Both, Side::Sell));
+        assert!(!close.means(PositionSide::Both, Side::Buy));
+        let short = PositionSide::Short;
+        let short = ClosedMarket { symbol: symbol(), side: Side::Buy, position_side: short };
+        let close = CloseRequest::whole(Exchange::Aster, &short, None).unwrap();
+        assert!(close.means(PositionSide::Short, Side::Buy));
+        assert!(!close.means(PositionSide::Long, Side::Sell));
     }
 
     #[test]

@@ -35,8 +35,19 @@ pub enum OrderFault {
     },
 }
 
-const fn invalid(field: &'static str, expected: &'static str) -> OrderFault {
+/// Returns the fault of a field that has another form, or contradicts another one.
+pub(super) const fn invalid(field: &'static str, expected: &'static str) -> OrderFault {
     OrderFault::Invalid { field, expected }
+}
+
+/// Returns the value whose published word the text is, or `fault`.
+pub(super) fn one_of<T: Copy>(
+    text: &str,
+    values: &[T],
+    word: fn(T) -> &'static str,
+    fault: OrderFault,
+) -> Result<T, OrderFault> {
+    values.iter().copied().find(|value| word(*value) == text).ok_or(fault)
 }
 
 /// The fields of an attached take profit or stop loss.
@@ -113,19 +124,14 @@ impl OrderFields<'_> {
     }
 
     fn side(&self) -> Result<Side, OrderFault> {
-        match required("side", self.side)? {
-            "BUY" => Ok(Side::Buy),
-            "SELL" => Ok(Side::Sell),
-            _ => Err(invalid("side", "must be BUY or SELL")),
-        }
+        let fault = invalid("side", "must be BUY or SELL");
+        one_of(required("side", self.side)?, &[Side::Buy, Side::Sell], Side::as_str, fault)
     }
 
     fn order_type(&self) -> Result<OrderType, OrderFault> {
-        let text = required("type", self.order_type)?;
-        OrderType::ALL.into_iter().find(|it| it.as_str() == text).ok_or(invalid(
-            "type",
-            "must be MARKET, LIMIT, STOP_MARKET, TAKE_PROFIT_MARKET or STOP_LIMIT",
-        ))
+        let expected = "must be MARKET, LIMIT, STOP_MARKET, TAKE_PROFIT_MARKET or STOP_LIMIT";
+        let (text, fault) = (required("type", self.order_type)?, invalid("type", expected));
+        one_of(text, &OrderType::ALL, OrderType::as_str, fault)
     }
 
     fn price(&self, order_type: OrderType) -> Result<Option<Amount>, OrderFault> {
@@ -157,16 +163,14 @@ impl OrderFields<'_> {
             return absent(self.time_in_force, fault);
         }
         let Some(text) = self.time_in_force else { return Ok(Some(TimeInForce::Gtc)) };
-        match TimeInForce::ALL.into_iter().find(|it| it.as_str() == text) {
-            Some(known) => Ok(Some(known)),
-            None => Err(invalid("timeInForce", "must be GTC, IOC, FOK or POST_ONLY")),
-        }
+        let fault = invalid("timeInForce", "must be GTC, IOC, FOK or POST_ONLY");
+        one_of(text, &TimeInForce::ALL, TimeInForce::as_str, fault).map(Some)
     }
 
     fn position_side(&self) -> Result<PositionSide, OrderFault> {
         let Some(text) = self.position_side else { return Ok(PositionSide::Both) };
         let fault = invalid("positionSide", "must be BOTH, LONG or SHORT");
-        PositionSide::ALL.into_iter().find(|it| it.as_str() == text).ok_or(fault)
+        one_of(text, &PositionSide::ALL, PositionSide::as_str, fault)
     }
 
     fn slippage(&self, order_type: OrderType) -> Result<Option<Amount>, OrderFault> {

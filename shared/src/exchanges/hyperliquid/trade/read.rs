@@ -202,7 +202,9 @@ impl WireOrder {
             Some(trigger) if self.is_trigger => Some(number(trigger)?),
             _ => None,
         };
-        let children = self.children.into_iter().map(|child| child.read("waitingForFill"));
+        // The exchange lists a child without a state. It waits while the order is open.
+        let child_word = if status(word, false).is_open() { "waitingForFill" } else { "unknown" };
+        let children = self.children.into_iter().map(|child| child.read(child_word));
         Some(ExchangeOrder {
             order_id: self.oid.to_string(),
             client_id: self.cloid.map(|cloid| shown(&cloid)),

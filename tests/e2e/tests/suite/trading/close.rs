@@ -1,17 +1,17 @@
-//! Closing positions: one, a part of one, and all of a wallet.
+//! Closing one position, or a part of it.
 
 use domain::ids::Exchange;
 use e2e::proxy::{Arrival, Fate, Plan, Process};
 use exchange_sim::faults::Fault;
 use shared::exchanges::trade::TradeCode;
-use shared::orders::{AllToClose, Closing, OrderView, PositionToClose, TradeError};
+use shared::orders::{OrderView, PositionToClose, TradeError};
 use shared::trading::order::{CloseFields, OrderFields, OrderStatus, Side};
 use shared::trading::policy::{PolicyFields, PolicyRule};
 
 use super::policy::{rule, set};
 use super::{Desk, MARKET};
 
-const WHOLE: CloseFields<'static> = CloseFields {
+pub(super) const WHOLE: CloseFields<'static> = CloseFields {
     symbol: Some("BTC"),
     side: None,
     order_type: None,
@@ -25,13 +25,13 @@ const WHOLE: CloseFields<'static> = CloseFields {
 
 impl Desk {
     /// Opens a long position in a market.
-    async fn long(&self, id: &str, symbol: &'static str, quantity: &'static str) {
+    pub(super) async fn long(&self, id: &str, symbol: &'static str, quantity: &'static str) {
         let fields = OrderFields { symbol: Some(symbol), quantity: Some(quantity), ..MARKET };
         let (order, _) = self.place(&self.process(), id, fields).await.unwrap();
         assert_eq!(order.status, OrderStatus::Filled, "{order:?}");
     }
 
-    async fn close(
+    pub(super) async fn close(
         &self,
         process: &Process,
         id: &str,
@@ -43,21 +43,8 @@ impl Desk {
         trader.close(&Self::caller(), &self.wallet(), &close, None).await?.single()
     }
 
-    async fn close_all(&self, process: &Process, id: &str) -> Result<Closing, TradeError> {
-        let all = AllToClose { client_order_id: Some(id.parse().unwrap()), slippage: None };
-        self.trader(process).close_all(&Self::caller(), &self.wallet(), &all, None).await
-    }
-
-    /// Returns a third market, and a quantity.
-    const fn third(&self) -> (&'static str, &'static str) {
-        match self.exchange() {
-            Exchange::Aster => ("DOGE", "1000"),
-            Exchange::Hyperliquid => ("SOL", "10"),
-        }
-    }
-
     /// Returns the size of the position, as the exchange has it.
-    fn position(&self, symbol: &str) -> String {
+    pub(super) fn position(&self, symbol: &str) -> String {
         let (aster, hyperliquid) = (&self.app.stack.aster_sim, &self.app.stack.hyperliquid_sim);
         match self.exchange() {
             Exchange::Aster => aster.position_of(self.address, &format!("{symbol}USDT")),
@@ -66,7 +53,7 @@ impl Desk {
     }
 }
 
-fn is_flat(size: &str) -> bool {
+pub(super) fn is_flat(size: &str) -> bool {
     size.bytes().all(|byte| b"0.".contains(&byte))
 }
 
@@ -113,8 +100,6 @@ async fn close_without_a_fitting_position_sends_nothing() {
         let process = desk.process();
         let none = desk.close(&process, "none", WHOLE).await;
         assert!(matches!(none, Err(TradeError::NoPosition { .. })), "{none:?}");
-        let none = desk.close_all(&process, "none-at-all").await;
-        assert!(matches!(none, Err(TradeError::NoPosition { symbol: None })), "{none:?}");
         desk.long("open", "BTC", "0.01").await;
         let wrong = CloseFields { side: Some("BUY"), ..WHOLE };
         let wrong = desk.close(&process, "wrong", wrong).await;
@@ -143,10 +128,63 @@ async fn rest_below_the_minimum_is_closed() {
         let (order, _) = desk.close(&desk.process(), "rest", WHOLE).await.unwrap();
         assert_eq!(order.status, OrderStatus::Filled, "{order:?}");
         assert!(is_flat(&desk.position("BTC")), "{}", desk.position("BTC"));
+        let size = if desk.exchange() == Exchange::Aster { "0.001" } else { "0.0001" };
+        for order in [order, desk.status("rest").await.unwrap()] {
+            assert_eq!((order.quantity.as_str(), order.filled_quantity.as_str()), (size, size));
+        }
     }
 }
 
-fn fail_first(name: &'static str, times: usize, fault: Fault) -> Plan {
+/// Opens a position and closes all but a rest that is below the minimum of an order.
+async fn rest_of(desk: &Desk) {
+    desk.long("open", "BTC", "0.0011").await;
+    let part = CloseFields { quantity: Some("0.001"), ..WHOLE };
+    desk.close(&desk.process(), "part", part).await.unwrap();
+}
+
+#[tokio::test]
+async fn rest_that_is_closed_in_part_is_not_filled() {
+    let desk = Desk::open(Exchange::Hyperliquid).await;
+    desk.long("open", "BTC", "0.0011").await;
+    // One bid that is smaller than the position. The mark price makes the position a rest.
+    let simulator = &desk.app.stack.hyperliquid_sim;
+    assert!(simulator.set_price("BTC", "9000"));
+    let quote = |price: &str, size: &str| (price.to_owned(), size.to_owned());
+    let (bid, ask) = (quote("8990", "0.0005"), quote("9010", "1"));
+    assert!(simulator.set_liquidity("BTC", &[bid], &[ask]));
+    let (order, _) = desk.close(&desk.process(), "rest", WHOLE).await.unwrap();
+    assert_eq!(order.status, OrderStatus::Canceled, "{order:?}");
+    assert_eq!((order.quantity.as_str(), order.filled_quantity.as_str()), ("0.0011", "0.0005"));
+    assert_eq!(desk.position("BTC"), "0.0006");
+}
+
+#[tokio::test]
+async fn quantity_zero_counts_as_the_whole_position() {
+    let desk = Desk::open(Exchange::Hyperliquid).await;
+    rest_of(&desk).await;
+    let limit = "5".parse().ok();
+    set(&desk, PolicyFields { max_order_notional: limit, ..Default::default() }).await;
+    let refused = desk.close(&desk.process(), "close", WHOLE).await;
+    assert_eq!(rule(refused), PolicyRule::OrderNotional);
+    let zero = OrderFields { quantity: Some("0"), side: Some("SELL"), reduce_only: true, ..MARKET };
+    let refused = desk.place(&desk.process(), "zero", zero).await;
+    assert_eq!(rule(refused), PolicyRule::OrderNotional);
+    let (order_type, trigger_price) = (Some("STOP_MARKET"), Some("50000"));
+    let stop = OrderFields { order_type, trigger_price, ..zero };
+    let refused = desk.place(&desk.process(), "stop", stop).await;
+    assert_eq!(rule(refused), PolicyRule::OrderNotional);
+    set(&desk, PolicyFields::default()).await;
+    let (waits, _) = desk.place(&desk.process(), "stop", stop).await.unwrap();
+    assert_eq!((waits.status, waits.quantity.as_str()), (OrderStatus::Open, "0"));
+    let (order, _) = desk.place(&desk.process(), "zero", zero).await.unwrap();
+    assert_eq!((order.status, order.quantity.as_str()), (OrderStatus::Filled, "0.0001"));
+    assert!(is_flat(&desk.position("BTC")));
+    // The position has changed, and the request has not.
+    let (_, is_replay) = desk.place(&desk.process(), "zero", zero).await.unwrap();
+    assert!(is_replay);
+}
+
+pub(super) fn fail_first(name: &'static str, times: usize, fault: Fault) -> Plan {
     Box::new(move |arrival: Arrival<'_>| {
         let is_it = arrival.name == name && arrival.nth_of_name <= times;
         if is_it { Fate::Fail(fault.clone()) } else { Fate::Pass }
@@ -208,50 +246,6 @@ async fn hedge_mode_closes_the_named_side() {
     assert_eq!((order.side, order.position_side.as_str()), (Side::Sell, "LONG"));
     let none = desk.close(&desk.process(), "none", WHOLE).await;
     assert!(matches!(none, Err(TradeError::NoPosition { .. })), "{none:?}");
-}
-
-#[tokio::test]
-async fn repeat_of_closing_all_closes_only_the_first_positions() {
-    for desk in Desk::both().await {
-        desk.long("btc", "BTC", "0.01").await;
-        desk.long("eth", "ETH", "0.1").await;
-        let closing = desk.close_all(&desk.process(), "all").await.unwrap();
-        assert_eq!((closing.closed.len(), closing.is_replay), (2, false));
-        assert!(closing.closed.iter().all(|closed| closed.order.result.is_ok()), "{closing:?}");
-        assert!(is_flat(&desk.position("BTC")) && is_flat(&desk.position("ETH")));
-        desk.long("btc-2", "BTC", "0.03").await;
-        let (third, size) = desk.third();
-        desk.long("third", third, size).await;
-        let again = desk.close_all(&desk.process(), "all").await.unwrap();
-        assert_eq!((again.closed.len(), again.is_replay), (2, true));
-        assert_eq!((desk.position("BTC").as_str(), desk.position(third).as_str()), ("0.03", size));
-        // The same id closes nothing else.
-        let one = desk.close(&desk.process(), "all", WHOLE).await;
-        assert!(matches!(one, Err(TradeError::IdReused { .. })), "{one:?}");
-    }
-}
-
-/// The process dies after it has closed the first position.
-#[tokio::test]
-async fn interrupted_closing_of_all_is_finished_by_a_repeat() {
-    for desk in Desk::both().await {
-        desk.long("btc", "BTC", "0.01").await;
-        desk.long("eth", "ETH", "0.1").await;
-        let send = desk.send_name();
-        let plan: Plan = Box::new(move |arrival: Arrival<'_>| {
-            let is_second = arrival.name == send && arrival.nth_of_name == 2;
-            if is_second { Fate::Fail(Fault::AppliedButLost) } else { Fate::Pass }
-        });
-        let process = desk.proxy.process_with(plan);
-        let first = desk.close_all(&process, "all").await.unwrap();
-        assert_eq!(first.closed.len(), 2);
-        let (third, size) = desk.third();
-        desk.long("third", third, size).await;
-        let again = desk.close_all(&desk.process(), "all").await.unwrap();
-        assert_eq!(again.closed.len(), 2, "{again:?}");
-        assert!(is_flat(&desk.position("BTC")) && is_flat(&desk.position("ETH")));
-        assert_eq!(desk.position(third), size);
-    }
 }
 
 #[tokio::test]

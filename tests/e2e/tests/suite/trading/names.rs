@@ -5,9 +5,9 @@ use e2e::proxy::{Arrival, Fate, Plan, Process, Side};
 use exchange_sim::faults::Fault;
 use serde_json::{Value, json};
 use shared::orders::{OrderView, TradeError};
-use shared::store::{OrderRecord, OrderState};
+use shared::store::{ORDER_KEPT_MS, OrderRecord, OrderState};
 use shared::trading::ids::{ClientOrderId, Leg};
-use shared::trading::order::OrderStatus;
+use shared::trading::order::{OrderFields, OrderStatus};
 
 use super::{Desk, LEASE_MS, RESTING};
 
@@ -223,5 +223,29 @@ async fn order_of_somebody_else_with_our_id_is_not_adopted() {
         assert_eq!((record.state, record.outcome), (OrderState::Unknown, None), "{exchange}");
         let repeat = desk.place(&desk.proxy.process_with(answers()), "m", RESTING).await;
         assert!(matches!(repeat, Err(TradeError::Unknown { .. })), "{exchange}: {repeat:?}");
+    }
+}
+
+/// The record of an id ends a week after its outcome, and the order can still rest at the exchange.
+#[tokio::test]
+async fn list_shows_an_old_order_without_the_record_of_a_later_one() {
+    for desk in Desk::both().await {
+        let (exchange, process) = (desk.exchange(), desk.process());
+        let (old, _) = desk.place(&process, "a", RESTING).await.unwrap();
+        desk.app.clock.advance_ms(ORDER_KEPT_MS + 60_000);
+        let (order_type, trigger_price) = (Some("STOP_MARKET"), Some("70000"));
+        let stop = OrderFields { order_type, trigger_price, price: None, ..RESTING };
+        let (new, is_replay) = desk.place(&desk.process(), "a", stop).await.unwrap();
+        assert!(!is_replay && new.order_id != old.order_id, "{exchange}: {new:?}");
+        let listed = desk.open_orders().await;
+        let of = |id: &Option<String>| listed.iter().find(|order| order.order_id == *id).unwrap();
+        let (was, is) = (of(&old.order_id), of(&new.order_id));
+        assert_eq!((was.order_type.as_str(), was.trigger_price.as_deref()), ("LIMIT", None));
+        assert_eq!((was.price.as_str(), was.exchange), ("59000", exchange));
+        assert_ne!(was.client_order_id.as_deref(), Some("a"));
+        assert_eq!(
+            (is.order_type.as_str(), is.client_order_id.as_deref()),
+            ("STOP_MARKET", Some("a"))
+        );
     }
 }

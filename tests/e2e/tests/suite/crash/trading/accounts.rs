@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use domain::ids::Exchange;
+use e2e::Reply;
 use e2e::kill::{Call, ended};
 use e2e::proxy::{Arrival, Fate, Plan};
 use exchange_sim::faults::Fault;
@@ -12,6 +13,15 @@ use shared::store::OrderState;
 
 use super::{QUANTITY, SYMBOL, Scene, USER, market, report};
 
+/// A second market.
+const OTHER: &str = "BTC";
+
+/// Returns true if every position of a request was closed.
+fn all_closed(reply: &Reply) -> bool {
+    let refused = &reply.body["data"]["refused"];
+    ended::done(reply) && (refused.is_null() || *refused == 0)
+}
+
 impl Scene {
     /// Opens a position.
     async fn opened(&self) {
@@ -19,14 +29,25 @@ impl Scene {
         self.h.finish(&self.place(&market(&id)), ended::done).await;
     }
 
+    /// Opens a position in another market.
+    async fn opened_other(&self) {
+        let mut order = market(&self.new_id());
+        order["symbol"] = json!(OTHER);
+        self.h.finish(&self.place(&order), ended::done).await;
+    }
+
     /// Returns whether the account has no position in the market.
     fn is_flat(&self) -> bool {
+        self.is_flat_in(SYMBOL)
+    }
+
+    fn is_flat_in(&self, symbol: &str) -> bool {
         let stack = &self.h.app.stack;
         let size = match self.exchange {
             Exchange::Aster => {
-                stack.aster_sim.position_of(self.desk.address, &format!("{SYMBOL}USDT"))
+                stack.aster_sim.position_of(self.desk.address, &format!("{symbol}USDT"))
             }
-            Exchange::Hyperliquid => stack.hyperliquid_sim.position_of(self.desk.address, SYMBOL),
+            Exchange::Hyperliquid => stack.hyperliquid_sim.position_of(self.desk.address, symbol),
         };
         size.bytes().all(|byte| b"0.".contains(&byte))
     }
@@ -34,6 +55,9 @@ impl Scene {
     /// Opens a position, and returns the call that closes it or all of them.
     async fn new_close(&self, all: bool) -> Call {
         self.opened().await;
+        if all {
+            self.opened_other().await;
+        }
         let id = self.new_id();
         let close = if all {
             json!({ "clientOrderId": id, "all": true })
@@ -50,10 +74,10 @@ impl Scene {
         let record = self.desk.record(&self.h.app, &id).await.unwrap();
         assert_eq!((record.state, record.request.quantity.text()), (OrderState::Placed, QUANTITY));
         assert_eq!(self.desk.accepted(&self.h.app, &id), 1, "{id}");
-        assert!(self.is_flat(), "{id}");
+        assert!(self.is_flat() && self.is_flat_in(OTHER), "{id}");
         // The position is open again. A repeat of the close returns the first outcome.
         self.opened().await;
-        self.h.finish(call, ended::done).await;
+        self.h.finish(call, all_closed).await;
         assert!(!self.is_flat(), "{id} closed a later position");
         self.h.finish(&self.new_close_of_rest(), ended::done).await;
         self.settled().await;
@@ -85,7 +109,8 @@ async fn closing(exchange: Exchange) {
     let rows = [
         h.drive("close", close, ended::done, closed).await,
         h.drive_watched("close, the job first", close, watch, ended::done, closed).await,
-        h.drive("close all", all, ended::done, closed).await,
+        h.drive("close all", all, all_closed, closed).await,
+        h.drive_watched("close all, the job first", all, watch, all_closed, closed).await,
     ];
     report(&format!("kill-points-close-{exchange}.md"), &rows);
 }

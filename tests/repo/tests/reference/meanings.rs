@@ -72,7 +72,7 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
          takes over at the latest",
     ),
     (&[409], "TOO_MANY_WEBHOOKS", "the tenant has ten webhooks"),
-    (&[409], "WEBHOOK_DISABLED", "the receiver returned 410"),
+    (&[409], "WEBHOOK_DISABLED", "the receiver returned 410, or you disabled the webhook"),
     (&[409], "AGENT_IN_USE", "a trading key uses the agent: rotate or delete the key"),
     (&[409], "AGENT_LIST_UNAVAILABLE", "the exchange shows the list only to a registered agent"),
     (

@@ -13,9 +13,6 @@ use shared::store::OrderState;
 
 use super::{QUANTITY, SYMBOL, Scene, USER, market, report};
 
-/// A second market.
-const OTHER: &str = "BTC";
-
 /// Returns true if every position of a request was closed.
 fn all_closed(reply: &Reply) -> bool {
     let refused = &reply.body["data"]["refused"];
@@ -29,25 +26,14 @@ impl Scene {
         self.h.finish(&self.place(&market(&id)), ended::done).await;
     }
 
-    /// Opens a position in another market.
-    async fn opened_other(&self) {
-        let mut order = market(&self.new_id());
-        order["symbol"] = json!(OTHER);
-        self.h.finish(&self.place(&order), ended::done).await;
-    }
-
     /// Returns whether the account has no position in the market.
     fn is_flat(&self) -> bool {
-        self.is_flat_in(SYMBOL)
-    }
-
-    fn is_flat_in(&self, symbol: &str) -> bool {
         let stack = &self.h.app.stack;
         let size = match self.exchange {
             Exchange::Aster => {
-                stack.aster_sim.position_of(self.desk.address, &format!("{symbol}USDT"))
+                stack.aster_sim.position_of(self.desk.address, &format!("{SYMBOL}USDT"))
             }
-            Exchange::Hyperliquid => stack.hyperliquid_sim.position_of(self.desk.address, symbol),
+            Exchange::Hyperliquid => stack.hyperliquid_sim.position_of(self.desk.address, SYMBOL),
         };
         size.bytes().all(|byte| b"0.".contains(&byte))
     }
@@ -55,9 +41,6 @@ impl Scene {
     /// Opens a position, and returns the call that closes it or all of them.
     async fn new_close(&self, all: bool) -> Call {
         self.opened().await;
-        if all {
-            self.opened_other().await;
-        }
         let id = self.new_id();
         let close = if all {
             json!({ "clientOrderId": id, "all": true })
@@ -74,7 +57,7 @@ impl Scene {
         let record = self.desk.record(&self.h.app, &id).await.unwrap();
         assert_eq!((record.state, record.request.quantity.text()), (OrderState::Placed, QUANTITY));
         assert_eq!(self.desk.accepted(&self.h.app, &id), 1, "{id}");
-        assert!(self.is_flat() && self.is_flat_in(OTHER), "{id}");
+        assert!(self.is_flat(), "{id}");
         // The position is open again. A repeat of the close returns the first outcome.
         self.opened().await;
         self.h.finish(call, all_closed).await;

@@ -103,7 +103,8 @@ pub enum TradeError {
         /// The market as the caller named it.
         symbol: String,
     },
-    /// Another request is changing the leverage of the market. 409 `LEVERAGE_IN_PROGRESS`.
+    /// Another request is changing the leverage of the market, or a value to sign depends on a change
+    /// whose outcome is not certain yet. Nothing was sent. 409 `LEVERAGE_IN_PROGRESS`.
     #[error("another request is changing the leverage")]
     LeverageInProgress {
         /// Seconds until a repeat takes over at the latest.

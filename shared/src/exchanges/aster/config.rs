@@ -54,16 +54,20 @@ impl AsterConfig {
         let url = env.url("ASTER_URL")?;
         let chain = aster_chain(env)?;
         check_network(Exchange::Aster, "ASTER_URL", &url, chain)?;
-        let at_spot_host = |name: &'static str| {
-            if env.optional(name).is_none() {
+        let at_spot_host = |name, given: Option<String>| {
+            if given.is_none() {
                 return Ok(aster_spot_url(&url));
             }
             let given = env.url(name)?;
             check_network(Exchange::Aster, name, &given, chain)?;
             Ok(given)
         };
-        let spot_url = at_spot_host("ASTER_SPOT_URL")?;
-        let v1_url = if v1 { Some(at_spot_host("ASTER_V1_URL")?) } else { None };
+        let spot_url = at_spot_host("ASTER_SPOT_URL", env.optional("ASTER_SPOT_URL"))?;
+        let v1_url = if v1 {
+            Some(at_spot_host("ASTER_V1_URL", env.optional("ASTER_V1_URL"))?)
+        } else {
+            None
+        };
         Ok(Self {
             v1_url,
             spot_url,

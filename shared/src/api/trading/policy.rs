@@ -166,7 +166,7 @@ struct FieldsData {
     max_slippage: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<schema::AddressText>, required = false)]
-    builders: Option<Vec<Address>>,
+    builders: Option<Vec<String>>,
     /// In tenths of a basis point.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u16, required = false)]
@@ -183,7 +183,7 @@ impl From<&PolicyFields> for FieldsData {
             orders_per_minute: fields.orders_per_minute,
             reduce_only: fields.reduce_only,
             max_slippage: fields.max_slippage.map(|it| it.text()),
-            builders: fields.builders.clone(),
+            builders: addresses(fields.builders.as_deref()),
             max_builder_fee: fields.max_builder_fee,
         }
     }
@@ -199,10 +199,15 @@ impl From<&Policy> for FieldsData {
             orders_per_minute: Some(policy.orders_per_minute),
             reduce_only: Some(policy.reduce_only),
             max_slippage: Some(policy.max_slippage.text()),
-            builders: policy.builders.clone(),
+            builders: addresses(policy.builders.as_deref()),
             max_builder_fee: policy.max_builder_fee,
         }
     }
+}
+
+/// Returns addresses in checksum form.
+fn addresses(of: Option<&[Address]>) -> Option<Vec<String>> {
+    of.map(|addresses| addresses.iter().map(Address::to_string).collect())
 }
 
 /// A looser policy that is not in effect yet.

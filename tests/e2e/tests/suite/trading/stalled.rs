@@ -3,6 +3,7 @@
 
 use domain::ids::Exchange;
 use e2e::proxy::{Arrival, Fate, Rendezvous};
+use shared::trading::ledger::READ_LAG_MS;
 
 use super::{Desk, LEASE_MS, RESTING};
 
@@ -26,7 +27,7 @@ async fn refusal_of_a_late_send_does_not_hide_the_placed_order() {
     let process = desk.proxy.process_with(held_first(desk.send_name(), &rendezvous));
     let other = async {
         rendezvous.held(1).await;
-        desk.app.clock.advance_ms(LEASE_MS);
+        desk.app.clock.advance_ms(LEASE_MS + READ_LAG_MS);
         let placed = desk.place(&desk.process(), "late", RESTING).await;
         rendezvous.leave();
         placed.unwrap()

@@ -85,7 +85,8 @@ async fn builder_is_tightened_at_once_and_loosened_by_an_admin_after_the_delay()
     assert_eq!(pending.body["data"]["effective"]["builders"], json!([]), "{pending:?}");
     assert_eq!(pending.body["data"]["pending"]["policy"]["maxBuilderFee"], 60);
     app.clock.advance_ms(DAY_MS + 1);
-    let later = app.send_as(&trade, (Method::GET, PATH), None).await;
+    let read = key(&app, &[Scope::Read]).await;
+    let later = app.send_as(&read, (Method::GET, PATH), None).await;
     assert_eq!(later.body["data"]["effective"]["maxBuilderFee"], 60, "{later:?}");
 }
 

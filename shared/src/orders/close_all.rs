@@ -117,20 +117,22 @@ impl Trader {
         unit: &Fingerprint,
     ) -> Result<ClosingRecord, TradeError> {
         let keys = [account.order_key(id)];
-        let known = async { Ok(self.store.closing(account, id, self.clock()).await?) };
+        let now_ms = self.now_ms();
+        let known = self.closing_of(account, id, now_ms);
         let (view, known) = tokio::try_join!(self.view(account, &keys), known)?;
         let reused = || TradeError::IdReused { client_order_id: id.clone(), is_exhausted: false };
-        let now_ms = self.now_ms();
-        let record = match known.filter(|known| !known.is_expired(now_ms)) {
+        let record = match known {
             Some(known) => known,
-            // The id is that of another order.
-            None if view.order(id, now_ms).is_some() => return Err(reused()),
+            // The id is that of another order, or of an equal request that began in between.
+            None if view.order(id, now_ms).is_some() => {
+                self.closing_of(account, id, now_ms).await?.ok_or_else(reused)?
+            }
             None => {
                 let markets = self.markets_to_close(account, &view).await?;
                 if markets.is_empty() {
                     // An equal request at the same time may have closed them.
-                    let stored = self.store.closing(account, id, self.clock()).await?;
-                    let stored = stored.filter(|it| it.unit == *unit && !it.is_expired(now_ms));
+                    let stored = self.closing_of(account, id, now_ms).await?;
+                    let stored = stored.filter(|stored| stored.unit == *unit);
                     return stored.ok_or(TradeError::NoPosition { symbol: None });
                 }
                 let record = ClosingRecord {
@@ -146,6 +148,17 @@ impl Trader {
             }
         };
         if record.unit == *unit { Ok(record) } else { Err(reused()) }
+    }
+
+    /// Returns the stored request with this id, if it has not expired.
+    async fn closing_of(
+        &self,
+        account: &TradingAccount,
+        id: &ClientOrderId,
+        now_ms: u64,
+    ) -> Result<Option<ClosingRecord>, TradeError> {
+        let stored = self.store.closing(account, id, self.clock()).await?;
+        Ok(stored.filter(|stored| !stored.is_expired(now_ms)))
     }
 
     /// Returns the positions of a wallet as a request to close them all names them.

@@ -126,19 +126,23 @@ impl Finder<'_> {
         }
         let entry = &order;
         let lookups = missing.into_iter().map(|id| async move {
-            match self.find(&record.symbol.name, LookupId::Client(id)).await {
+            let lookup = self.find(&record.symbol.name, LookupId::Client(id));
+            match tokio::time::timeout(Duration::from_millis(LOOKUPS_MS), lookup).await {
                 // Another client of the account can use the id for another order.
-                Ok(found) => found
+                Ok(Ok(found)) => found
                     .map(|found| *found)
                     .filter(|leg| leg.symbol == entry.symbol && leg.side == entry.side.opposite()),
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::warn!(%error, "the state of an attached order is unknown");
+                    None
+                }
+                Err(_) => {
+                    tracing::warn!("the state of an attached order is unknown: timeout");
                     None
                 }
             }
         });
-        let looked_up = tokio::time::timeout(Duration::from_millis(LOOKUPS_MS), join_all(lookups));
-        let found = looked_up.await.unwrap_or_default().into_iter().flatten().collect();
+        let found = join_all(lookups).await.into_iter().flatten().collect();
         replaced(order, found)
     }
 }

@@ -263,7 +263,13 @@ async fn close(
             let ids = assigned(&mut all.client_order_id, Action::CloseAll)?;
             let response = match trader.close_all(caller, &wallet, &all, key).await {
                 Ok(Closing { closed: positions, is_replay }) => {
-                    responded(trader, closed(trader.exchange(), positions), is_replay)
+                    let closed = closed(trader.exchange(), positions);
+                    // A repeat needs the id of the request. The entries have those of the orders.
+                    let closed = closed.map_err(|error| match ids.first() {
+                        Some(id) => error.of_order(id),
+                        None => error,
+                    });
+                    responded(trader, closed, is_replay)
                 }
                 Err(error) => failed(trader, Action::CloseAll, error).into_response(),
             };

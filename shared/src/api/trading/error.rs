@@ -209,7 +209,7 @@ impl ApiError {
     }
 
     /// Adds the id of the order.
-    fn of_order(self, id: &ClientOrderId) -> Self {
+    pub(super) fn of_order(self, id: &ClientOrderId) -> Self {
         self.detail(|details| details.client_order_id = Some(id.to_string()))
     }
 }

@@ -240,6 +240,33 @@ async fn every_response_states_the_ids_of_its_orders() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn close_all_of_unknown_outcome_is_repeated_with_the_id_of_its_error() {
+    for exchange in Exchange::ALL {
+        let desk = Desk::open(exchange).await;
+        for symbol in ["BTC", "ETH"] {
+            let quantity = if symbol == "BTC" { "0.01" } else { "0.1" };
+            let market =
+                json!({ "symbol": symbol, "side": "BUY", "type": "MARKET", "quantity": quantity });
+            assert_eq!(desk.place(&market).await.status, 200);
+        }
+        let close = |body: Value| {
+            let path = format!("/api/trading/{exchange}/positions/close");
+            let request = desk.app.request(Method::POST, &path);
+            desk.app.send(request.header("x-wallet-id", &desk.wallet_id).json(&body))
+        };
+        // The order for the first position or the one for the second.
+        desk.lose_next_order();
+        let unknown = close(json!({ "all": true })).await;
+        assert_eq!((unknown.status, unknown.text("/code")), (504, "ORDER_UNKNOWN"), "{unknown:?}");
+        let id = unknown.text("/clientOrderId");
+        assert_eq!(ids(&unknown), Some(id));
+        desk.recover();
+        let closed = close(json!({ "all": true, "clientOrderId": id })).await;
+        assert_eq!((closed.status, &closed.body["data"]["placed"]), (200, &json!(2)), "{closed:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn batch_returns_the_result_of_each_order() {
     for exchange in Exchange::ALL {
         let desk = Desk::open(exchange).await;

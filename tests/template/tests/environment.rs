@@ -25,8 +25,9 @@ const SET_BY_LAMBDA: [&str; 7] = [
 /// Variables that `lambda_http` reads in every endpoint.
 const READ_BY_LAMBDA_HTTP: [&str; 1] = ["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH"];
 
-/// Accepted for compatibility but set by no template, because Aster's network has its own variable.
-const COMPATIBILITY: [&str; 1] = ["ASTER_AGENT_CHAIN_ID"];
+/// Read but set by no template: Aster's network has its own variable now, and the host of its spot API
+/// follows from `ASTER_URL`.
+const WITHOUT_PARAMETER: [&str; 2] = ["ASTER_AGENT_CHAIN_ID", "ASTER_SPOT_URL"];
 
 const ENDPOINT: &str = "AWS_ENDPOINT_URL_";
 
@@ -102,7 +103,7 @@ fn wrong(stacks: &Stacks) -> Vec<String> {
             }
         };
         reads.retain(|name| {
-            !SET_BY_LAMBDA.contains(&name.as_str()) && !COMPATIBILITY.contains(&name.as_str())
+            !SET_BY_LAMBDA.contains(&name.as_str()) && !WITHOUT_PARAMETER.contains(&name.as_str())
         });
         // Every function has it; see below.
         reads.remove("SERVICE_NAME");

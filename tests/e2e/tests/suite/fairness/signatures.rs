@@ -16,8 +16,13 @@ fn policy(wallet: u64, tenant: u64) -> String {
     )
 }
 
+/// Starts at the beginning of a minute, because the limits count the signatures of a minute of the
+/// clock, and rotations advance it by seconds.
 async fn strict(wallet: u64, tenant: u64) -> TestApp {
-    TestApp::start_with(|options| options.cosigner_policy = Some(policy(wallet, tenant))).await
+    let app =
+        TestApp::start_with(|options| options.cosigner_policy = Some(policy(wallet, tenant))).await;
+    app.clock.advance_ms(60_000 - app.clock.now_ms() % 60_000);
+    app
 }
 
 #[tokio::test(flavor = "multi_thread")]

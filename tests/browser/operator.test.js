@@ -122,7 +122,7 @@ test("operator console shows metrics, or an error without CloudWatch", async () 
   } }));
   await page.getByRole("link", { name: "Wallets", exact: true }).first().click();
   await page.getByRole("link", { name: "Metrics" }).click();
-  await page.getByRole("region", { name: "Registrations, Aster", exact: true }).getByText("5").waitFor();
+  await page.getByRole("region", { name: "Registrations, Aster", exact: true }).getByText("5", { exact: true }).waitFor();
   await page.getByRole("region", { name: "Credential drift" }).getByText("check").waitFor();
   await page.getByRole("region", { name: "Signing" }).getByText("no data").waitFor();
   await page.getByText("<b>differs</b>").waitFor();
@@ -132,7 +132,7 @@ test("operator console shows metrics, or an error without CloudWatch", async () 
   await page.getByRole("link", { name: "Overview" }).click();
   await page.getByText("1 item requires attention").waitFor();
   await page.getByText("Alarm prod-Drift").waitFor();
-  await page.getByRole("region", { name: "Registrations, Aster", exact: true }).getByText("5").waitFor();
+  await page.getByRole("region", { name: "Registrations, Aster", exact: true }).getByText("5", { exact: true }).waitFor();
   await page.getByText("The whole deployment, all tenants").waitFor();
   await accessible(page, "the overview of a deployment");
   await shoot(page, "operator-overview", { fullPage: true });

@@ -56,7 +56,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      require-trusted-types-for 'script'";
 
 pub(crate) fn router() -> Router {
-    FILES.into_iter().fold(Router::new(), |router, (path, kind, text)| {
+    let icon = ([(CONTENT_TYPE, SVG)], include_str!("../assets/icon.svg"));
+    // A browser requests this path until it has read which icon the page names.
+    let router = Router::new().route("/favicon.ico", get(move || async move { icon }));
+    FILES.into_iter().fold(router, |router, (path, kind, text)| {
         router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
     })
 }

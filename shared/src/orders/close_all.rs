@@ -18,6 +18,7 @@ use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::store::{ClosingRecord, ORDER_KEPT_MS, TradingAccount, TradingView};
 use crate::trading::ids::ClientOrderId;
+use crate::trading::ledger::READ_LAG_MS;
 use crate::trading::order::{Amount, CloseRequest, ClosedMarket, Fingerprint};
 
 /// Number of positions that are closed at once.
@@ -26,8 +27,7 @@ const CLOSES: usize = 4;
 /// Maximum number of positions of one request, which are stored in one item.
 const MAX_CLOSES: usize = 500;
 
-/// The wait before a position that was not found is looked for once more, in milliseconds. A read
-/// can lag behind the one that listed the position.
+/// The shortest wait before a position that was not found is looked for once more, in milliseconds.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// A request to close all positions of a wallet.
@@ -199,7 +199,8 @@ impl Trader {
     }
 
     /// Closes a position of the list, unless it is noted as gone. A position that two reads do not
-    /// find is noted.
+    /// find is noted. The second read begins when no read can lag behind the one that listed the
+    /// position.
     async fn close_unless_gone(
         &self,
         request: &CloseAll<'_>,
@@ -215,7 +216,9 @@ impl Trader {
             Err(TradeError::NoPosition { .. }) => {}
             closed => return closed,
         }
-        self.clock().sleep_ms(LOOK_AGAIN_MS).await;
+        let certain_at_ms = record.listed_before_ms().saturating_add(READ_LAG_MS);
+        let left_ms = certain_at_ms.saturating_sub(self.now_ms());
+        self.clock().sleep_ms(left_ms.max(LOOK_AGAIN_MS)).await;
         match self.close_one(request, market, id).await {
             Err(TradeError::NoPosition { .. }) => {}
             closed => return closed,

@@ -48,6 +48,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => ("DOGE", "1000"),
             Exchange::Hyperliquid => ("SOL", "10"),
+            Exchange::Lighter => unreachable!(),
         }
     }
 
@@ -265,6 +266,7 @@ async fn position_that_is_gone_when_its_order_is_signed_stays_gone() {
                 let _ = match exchange {
                     Exchange::Aster => app.stack.aster_sim.set_price("ETHUSDT", "2400"),
                     Exchange::Hyperliquid => app.stack.hyperliquid_sim.set_price("ETH", "2400"),
+                    Exchange::Lighter => unreachable!("no wallet is registered there"),
                 };
             }
             Fate::Pass

@@ -34,7 +34,7 @@ export async function visit(browser, url, { first = `${url}/#/wallets`, ...optio
   if (files) await page.route(/\/(console\/[a-z]+\.[a-z]+)?$/, fromDisk);
   const foreign = [], errors = [];
   page.on("request", (request) => { if (!request.url().startsWith(`${url}/`) && !request.url().startsWith(`blob:${url}/`)) foreign.push(request.url()); });
-  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) errors.push(`${message.text()} ${message.location().url}`); });
+  page.on("console", (message) => { if (["error", "warning"].includes(message.type())) errors.push(`${message.text()} ${message.location().url.split("#")[0]}`); });
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(first);
   return {

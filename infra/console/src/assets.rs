@@ -56,10 +56,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
      require-trusted-types-for 'script'";
 
 pub(crate) fn router() -> Router {
-    let icon = ([(CONTENT_TYPE, SVG)], include_str!("../assets/icon.svg"));
+    let (_, kind, text) = file!("icon.svg", SVG);
     // A browser requests this path until it has read which icon the page names.
-    let router = Router::new().route("/favicon.ico", get(move || async move { icon }));
-    FILES.into_iter().fold(router, |router, (path, kind, text)| {
+    let icon = [("/favicon.ico", kind, text)];
+    FILES.into_iter().chain(icon).fold(Router::new(), |router, (path, kind, text)| {
         router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }))
     })
 }

@@ -135,6 +135,8 @@ impl Trader {
                     let stored = stored.filter(|stored| stored.unit == *unit);
                     return stored.ok_or(TradeError::NoPosition { symbol: None });
                 }
+                // After the list, because the second read of a position waits from here.
+                let listed_at_ms = self.now_ms();
                 let record = ClosingRecord {
                     schema: platform::items::SCHEMA,
                     revision: self.random.uuid()?,
@@ -142,7 +144,7 @@ impl Trader {
                     unit: unit.clone(),
                     markets,
                     gone: std::collections::BTreeSet::new(),
-                    expires_at_s: (now_ms + ORDER_KEPT_MS) / 1_000,
+                    expires_at_s: (listed_at_ms + ORDER_KEPT_MS) / 1_000,
                 };
                 self.store.begin_closing(account, record, now_ms).await?
             }

@@ -18,7 +18,6 @@ use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::store::{ClosingRecord, ORDER_KEPT_MS, TradingAccount, TradingView};
 use crate::trading::ids::ClientOrderId;
-use crate::trading::ledger::READ_LAG_MS;
 use crate::trading::order::{Amount, CloseRequest, ClosedMarket, Fingerprint};
 
 /// Number of positions that are closed at once.
@@ -27,7 +26,8 @@ const CLOSES: usize = 4;
 /// Maximum number of positions of one request, which are stored in one item.
 const MAX_CLOSES: usize = 500;
 
-/// The shortest wait before a position that was not found is looked for once more, in milliseconds.
+/// The wait before a position that was not found is looked for once more, in milliseconds. A read
+/// can lag behind the one that listed the position.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// A request to close all positions of a wallet.
@@ -135,8 +135,6 @@ impl Trader {
                     let stored = stored.filter(|stored| stored.unit == *unit);
                     return stored.ok_or(TradeError::NoPosition { symbol: None });
                 }
-                // After the list, because the second read of a position waits from here.
-                let listed_at_ms = self.now_ms();
                 let record = ClosingRecord {
                     schema: platform::items::SCHEMA,
                     revision: self.random.uuid()?,
@@ -144,7 +142,7 @@ impl Trader {
                     unit: unit.clone(),
                     markets,
                     gone: std::collections::BTreeSet::new(),
-                    expires_at_s: (listed_at_ms + ORDER_KEPT_MS) / 1_000,
+                    expires_at_s: (now_ms + ORDER_KEPT_MS) / 1_000,
                 };
                 self.store.begin_closing(account, record, now_ms).await?
             }
@@ -201,8 +199,7 @@ impl Trader {
     }
 
     /// Closes a position of the list, unless it is noted as gone. A position that two reads do not
-    /// find is noted. The second read begins when no read can lag behind the one that listed the
-    /// position.
+    /// find is noted.
     async fn close_unless_gone(
         &self,
         request: &CloseAll<'_>,
@@ -218,9 +215,7 @@ impl Trader {
             Err(TradeError::NoPosition { .. }) => {}
             closed => return closed,
         }
-        let certain_at_ms = record.listed_before_ms().saturating_add(READ_LAG_MS);
-        let left_ms = certain_at_ms.saturating_sub(self.now_ms());
-        self.clock().sleep_ms(left_ms.max(LOOK_AGAIN_MS)).await;
+        self.clock().sleep_ms(LOOK_AGAIN_MS).await;
         match self.close_one(request, market, id).await {
             Err(TradeError::NoPosition { .. }) => {}
             closed => return closed,

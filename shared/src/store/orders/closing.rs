@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::super::credentials::number;
 use super::super::{Store, key, to_item};
-use super::{ORDER_KEPT_MS, TradingAccount};
+use super::TradingAccount;
 use crate::trading::ids::ClientOrderId;
 use crate::trading::order::{ClosedMarket, Fingerprint};
 
@@ -51,12 +51,6 @@ impl ClosingRecord {
     #[must_use]
     pub const fn is_expired(&self, now_ms: u64) -> bool {
         self.expires_at_s <= now_ms / 1_000
-    }
-
-    /// Returns a time before which the positions were listed, Unix milliseconds.
-    #[must_use]
-    pub const fn listed_before_ms(&self) -> u64 {
-        (self.expires_at_s.saturating_add(1) * 1_000).saturating_sub(ORDER_KEPT_MS)
     }
 }
 

@@ -87,6 +87,9 @@ pub async fn verify(
         say("seals not verified: pass --public-key");
     }
     let report = records.finish();
+    for payment in &report.payments {
+        say(&format!("{}: {payment}", payment.partition));
+    }
     for (partition, fault) in &report.faults {
         say(&format!("{partition}: {fault}"));
     }

@@ -8,7 +8,8 @@ use domain::builder::{Builder, BuilderFee};
 use domain::ids::Exchange;
 use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::{
-    AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, Port, Ports,
+    AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, PAYMENT_DELAY_S, Port,
+    Ports,
 };
 use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
@@ -119,6 +120,9 @@ pub(crate) struct Serve {
     /// Hours until a looser trading policy is in effect
     #[arg(long, env = "POLICY_DELAY_HOURS", default_value_t = POLICY_DELAY_HOURS, value_parser = clap::value_parser!(u32).range(..=168))]
     policy_delay_hours: u32,
+    /// Seconds until a looser payment policy is in effect
+    #[arg(long, env = "PAYMENT_DELAY_SECONDS", default_value_t = PAYMENT_DELAY_S, value_parser = clap::value_parser!(u32).range(..=2_592_000))]
+    payment_delay_seconds: u32,
     /// Browser origins that may call the API, comma-separated
     #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
     allowed_origins: Origins,
@@ -153,6 +157,9 @@ pub(crate) struct Serve {
     /// Default: 3002, or a free port when 3002 is in use.
     #[arg(long)]
     aster_port: Option<u16>,
+    /// Port of the stand-in for EVM chains; 0 picks a free port
+    #[arg(long, default_value_t = 0)]
+    chains_port: u16,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -208,6 +215,7 @@ impl Serve {
             sqs: self.sqs_port,
             hyperliquid: simulator_port(self.hyperliquid_port, HYPERLIQUID_PORT),
             aster: simulator_port(self.aster_port, ASTER_PORT),
+            chains: self.chains_port,
         };
         (options.hyperliquid, options.aster) = self.targets()?;
         let budget = &mut options.budget;
@@ -222,6 +230,7 @@ impl Serve {
         }
         options.wallets_per_tenant = self.wallets_per_tenant;
         options.policy_delay_ms = u64::from(self.policy_delay_hours) * 60 * 60 * 1_000;
+        options.payment_delay_s = self.payment_delay_seconds;
         if let (Some(dynamodb), Some(kms)) = (&self.dynamodb_url, &self.kms_url) {
             let keys = (self.kms_key_id.as_deref(), self.cosigner_kms_key_id.as_deref());
             let env = |name: &str| std::env::var(name).ok();

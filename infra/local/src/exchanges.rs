@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use domain::builder::Builder;
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid};
 use hyperdex_listen::{Port, Stop, bind_port, serve, url};
 use platform::networks::aster_agent_chain_id;
 use url::Url;
@@ -86,6 +86,19 @@ pub fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
     rules.signature_chain_ids = vec![target.signature_chain_id];
     exchange.set_rules(rules);
     exchange
+}
+
+/// Creates the chains on which the simulators pay withdrawals and find deposits.
+#[must_use]
+pub fn simulate_chains(
+    hyperliquid: &hyperliquid::Exchange,
+    aster: &aster::Exchange,
+    clock: Clock,
+) -> Chains {
+    let chains = Chains::new(std::sync::Arc::new(move || clock.now_ms()));
+    hyperliquid.connect(&chains);
+    aster.connect(&chains);
+    chains
 }
 
 /// Returns the URL of an exchange. Starts the simulator if the target names no URL.

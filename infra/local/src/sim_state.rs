@@ -1,6 +1,6 @@
 //! Persistent state of the simulators, as at a real exchange. Each simulator and network has two
 //! files in the data directory: a snapshot of accounts, agents and nonces, and a journal of orders,
-//! positions and balances.
+//! positions, balances and payments. The chains have a snapshot only.
 //!
 //! Both are written before the response to a change is sent, so a kill never undoes a change that a
 //! caller has seen. The snapshot is first: an order in the journal has its nonce in the snapshot,
@@ -18,7 +18,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use domain::intent::HyperliquidChain;
 use exchange_sim::journal::BadLine;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid};
 use http::Method;
 use hyperdex_cloud::error::CloudError;
 use hyperdex_cloud::files::{broken, replace};
@@ -31,6 +31,9 @@ const GROWTH: u64 = 8;
 
 /// The stack does not rewrite a journal of this size in bytes.
 const SMALL: u64 = 1 << 20;
+
+/// File of the chains' state. All networks share it, because they are different chains.
+const CHAINS: &str = "chains.json";
 
 /// A simulator with state to store.
 trait Simulator: Send + Sync {
@@ -70,11 +73,34 @@ macro_rules! simulator {
 simulator!(hyperliquid::Exchange);
 simulator!(aster::Exchange);
 
+/// The chains have no market.
+impl Simulator for Chains {
+    fn snapshot(&self) -> serde_json::Result<Vec<u8>> {
+        Self::snapshot(self)
+    }
+    fn restore(&self, snapshot: &[u8]) -> serde_json::Result<()> {
+        Self::restore(self, snapshot)
+    }
+    fn has_changes(&self) -> bool {
+        false
+    }
+    fn take_changes(&self) -> String {
+        String::new()
+    }
+    fn market_snapshot(&self) -> String {
+        String::new()
+    }
+    fn restore_market(&self, _lines: &str) -> Result<(), BadLine> {
+        Ok(())
+    }
+}
+
 /// State of the simulators.
 #[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) hyperliquid: KeptState,
     pub(crate) aster: KeptState,
+    pub(crate) chains: KeptState,
 }
 
 /// State of one simulator.
@@ -97,11 +123,12 @@ struct Written {
 }
 
 impl Kept {
-    /// Restores both simulators from the data directory.
+    /// Restores the simulators from the data directory.
     pub(crate) fn open(
         options: &Options,
         hyperliquid: &hyperliquid::Exchange,
         aster: &aster::Exchange,
+        chains: &Chains,
     ) -> Result<Self, CloudError> {
         let file = |name, chain| options.data_dir.join(file_name(name, chain));
         let of_hyperliquid = file("hyperliquid", options.hyperliquid.chain);
@@ -109,6 +136,7 @@ impl Kept {
         Ok(Self {
             hyperliquid: KeptState::open(of_hyperliquid, Arc::new(hyperliquid.clone()))?,
             aster: KeptState::open(of_aster, Arc::new(aster.clone()))?,
+            chains: KeptState::open(options.data_dir.join(CHAINS), Arc::new(chains.clone()))?,
         })
     }
 }

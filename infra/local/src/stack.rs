@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use cosigner::Setting;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid};
 use hyperdex_cloud::cosigner::{self as cosigner_host, CosignerProcess, CosignerSettings};
 use hyperdex_cloud::engines::Engines;
-use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_TABLE};
+use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_TABLE, SEALS_TABLE};
 use hyperdex_console::Simulators;
-use hyperdex_listen::{Stop, bind, serve, serve_clients, url};
+use hyperdex_listen::{Port, Stop, bind, serve, serve_clients, url};
 use platform::aws::Aws;
 use seal_audit::SealAudit;
 use shared::credentials::Registrars;
@@ -23,6 +23,7 @@ use url::Url;
 
 use crate::admin::Admin;
 use crate::apikeys;
+use crate::approver::ApproverKey;
 use crate::cloud::Cloud;
 use crate::console::with_console;
 use crate::control::Control;
@@ -59,6 +60,10 @@ pub struct Stack {
     pub hyperliquid_sim: hyperliquid::Exchange,
     /// The simulator of Aster. Unused when the options name another URL.
     pub aster_sim: aster::Exchange,
+    /// The chains on which the simulators pay and find deposits.
+    pub chains_sim: Chains,
+    /// URL of the chains' nodes, without the chain's id.
+    pub chains: Url,
     /// Router of the API, for calls without a socket.
     pub router: Router,
     /// Party 1 of the API.
@@ -106,6 +111,8 @@ impl Stack {
         let mut servers = Vec::new();
 
         directory.check_kind(options.engines.is_some())?;
+        // Its public half is in the cosigner's policy.
+        ApproverKey::of_directory(&options.data_dir)?;
         let Cloud { kms, dynamodb, source, webhooks_off, sqs, queue, health } =
             Cloud::start(&options, &directory, &mut servers, &stop).await?;
         let settings = CosignerSettings {
@@ -135,10 +142,11 @@ impl Stack {
 
         let clock = options.clock.clone();
         let hyperliquid_sim = exchanges::simulate_hyperliquid(&options.hyperliquid, clock.clone());
-        let aster_sim = exchanges::simulate_aster(&options.aster, clock);
+        let aster_sim = exchanges::simulate_aster(&options.aster, clock.clone());
+        let chains_sim = exchanges::simulate_chains(&hyperliquid_sim, &aster_sim, clock);
         hyperliquid_sim.require_deposit(options.require_deposit);
         aster_sim.require_deposit(options.require_deposit);
-        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim)?;
+        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim, &chains_sim)?;
         let hyperliquid = exchanges::place(
             "Hyperliquid's simulator",
             options.hyperliquid.url.as_ref(),
@@ -156,6 +164,15 @@ impl Stack {
         )
         .await?;
 
+        let chains = exchanges::place(
+            "the stand-in for chains",
+            None,
+            kept.chains.keeping(chains_sim.router()),
+            (options.ip, Port::Exactly(options.ports.chains)),
+            stop.clone(),
+        )
+        .await?;
+
         let deliveries = format!("{sqs}/queue/deliveries");
         let listener = bind("API Gateway", options.ip, 0).await?;
         let api_gateway = url(&listener);
@@ -163,8 +180,16 @@ impl Stack {
         let control_plane =
             apikeys::router(KeyFile::new(&options.data_dir), made_with.0, made_with.1);
         servers.push(serve(listener, control_plane, stop.clone()));
-        let endpoints =
-            Endpoints { dynamodb, kms, lambda, deliveries, api_gateway, hyperliquid, aster };
+        let endpoints = Endpoints {
+            dynamodb,
+            kms,
+            lambda,
+            deliveries,
+            api_gateway,
+            hyperliquid,
+            aster,
+            chains,
+        };
         let (publish, deliver) = endpoints.webhooks(&options)?;
         let pump = Pump { publish, deliver, queue, source };
         let custody = endpoints.custody(&options);
@@ -177,7 +202,8 @@ impl Stack {
             hyperliquid: options.hyperliquid.url.is_none().then(|| hyperliquid_sim.clone()),
         };
         let aws = options.aws(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
-        let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
+        let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone())
+            .with_newest(Some(SEALS_TABLE.to_owned()));
         let traders = endpoints.traders(&options, Spender::Job);
         let scheduled = Jobs::new(
             jobs.clone(),
@@ -192,13 +218,14 @@ impl Stack {
         let admin = Admin::local(
             endpoints.key_admin(&options),
             scheduled.renewal(),
-            options.clock.clone(),
+            endpoints.policy_chain(&options, "operator"),
             options.random.clone(),
         );
         let control = Control::new(jobs_now, custody_now, &simulators, kept, admin.clone());
         servers.push(control.serve(&options.data_dir, stop.clone())?);
         let served = with_console(router.clone(), &options, &endpoints, simulators)?;
-        let Endpoints { dynamodb, kms, lambda, api_gateway, hyperliquid, aster, .. } = endpoints;
+        let Endpoints { dynamodb, kms, lambda, api_gateway, hyperliquid, aster, chains, .. } =
+            endpoints;
         let address = url(&api);
         let api = api.allow(&options.allowed_hosts);
         let made_with = (options.clock.clone(), options.random.clone());
@@ -214,6 +241,8 @@ impl Stack {
             aster,
             hyperliquid_sim,
             aster_sim,
+            chains_sim,
+            chains,
             router,
             custody,
             jobs,

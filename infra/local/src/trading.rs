@@ -7,6 +7,8 @@ use shared::api::trading::{PolicyReads, PolicyWrites};
 use shared::orders::{ResolveLimits, Trader};
 use shared::wallets::Custody;
 
+use crate::payments::Payments;
+
 /// The orders of each exchange.
 #[derive(Clone, Debug)]
 pub struct Traders {
@@ -14,6 +16,8 @@ pub struct Traders {
     pub aster: Trader,
     /// Hyperliquid.
     pub hyperliquid: Trader,
+    /// The payments.
+    pub payments: Payments,
 }
 
 impl Traders {
@@ -26,8 +30,8 @@ impl Traders {
         }
     }
 
-    /// Finds the outcome of the orders of each exchange whose response was lost, and returns the
-    /// summaries.
+    /// Finds the outcome of the orders of each exchange whose response was lost, and of the payments
+    /// that are due, and returns the summaries.
     ///
     /// # Errors
     /// Fails when the table cannot be read.
@@ -47,6 +51,13 @@ impl Traders {
                 "budgetExhausted": run.exhausted,
             });
         }
+        let run = self.payments.resolve(limits.run_time).await?;
+        summary["payments"] = json!({
+            "settled": run.settled,
+            "open": run.open,
+            "failed": run.failed,
+            "more": run.more,
+        });
         Ok(summary)
     }
 }
@@ -54,7 +65,7 @@ impl Traders {
 /// Returns the routers of the functions of orders and trading policies. A looser policy is in effect
 /// after `policy_delay_ms`.
 pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64) -> Router {
-    let Traders { aster, hyperliquid } = traders;
+    let Traders { aster, hyperliquid, .. } = traders;
     let Custody { store, clock, random, .. } = custody;
     Router::new()
         .merge(accounts(&aster, &hyperliquid))

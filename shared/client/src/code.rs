@@ -53,6 +53,10 @@ codes! {
     AgentNotOurs = "AGENT_NOT_OURS",
     /// The exchange is still removing another agent of this account.
     AgentRemovalPending = "AGENT_REMOVAL_PENDING",
+    /// A signature is not an approver's over this text.
+    ApprovalInvalid = "APPROVAL_INVALID",
+    /// Approvers must sign; `data` has the text.
+    ApprovalRequired = "APPROVAL_REQUIRED",
     /// The wallet has an active credential that has not expired.
     ApiKeyExists = "API_KEY_EXISTS",
     /// The wallet has no credential for the exchange.
@@ -117,6 +121,12 @@ codes! {
     RequestTimeout = "REQUEST_TIMEOUT",
     /// A deletion was not completed. Delete again.
     RevocationUnfinished = "REVOCATION_UNFINISHED",
+    /// The payment policy has no such pending change.
+    PolicyChangeNotFound = "POLICY_CHANGE_NOT_FOUND",
+    /// The payment policy does not allow the change; `reason` states why.
+    PolicyChangeRefused = "POLICY_CHANGE_REFUSED",
+    /// Another change of the payment policy came first. Sign again.
+    PolicySequence = "POLICY_SEQUENCE",
     /// The tenant key lacks the scope that the operation requires.
     ScopeMissing = "SCOPE_MISSING",
     /// The response of a request with this key held a secret, which is no longer shown.

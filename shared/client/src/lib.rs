@@ -49,6 +49,7 @@ mod code;
 mod error;
 mod orders;
 mod pages;
+mod policy;
 mod requests;
 mod retry;
 mod secret;
@@ -74,6 +75,11 @@ pub use orders::{
     OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Problem, Side, TimeInForce,
 };
 pub use pages::Wallets;
+pub use policy::{
+    Approver, Authority, PaymentCap, PaymentDestination, PaymentLimit, PaymentPolicy,
+    PolicyApproval, PolicyChange, PolicyChangeText, Proposed, ReceivedApproval, SignedTerms,
+    WebAuthnOrigin,
+};
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};
 pub use secret::Secret;

@@ -19,10 +19,14 @@ use serde_json::json;
 use shared::access::Requirement;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::ErrorBody;
+use shared::api::money::{PaymentData, QuoteData};
+use shared::api::policy_chain::{ChangeData, ChangeTextData, PaymentPolicyData};
 use shared::api::requests::{
-    ClosePosition, CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder,
-    PlaceOrderRequest, RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey,
-    RotateTenantKey, SetLeverage, SetTradingPolicy, SignMessage, UpdateWebhook,
+    ApprovePolicyChange, CancelPolicyChange, ClosePosition, CreateTenantKey, CreateWallet,
+    CreateWebhook, DeleteApiKey, ModifyOrder, PlaceOrderRequest, ProposePolicyChange,
+    RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey, RotateTenantKey, SendTokens,
+    SetLeverage, SetTradingPolicy, SignMessage, TransferAtHyperliquid, UpdateWebhook,
+    WithdrawFromAster, WithdrawFromHyperliquid,
 };
 use shared::api::responses::{
     AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
@@ -254,6 +258,13 @@ fn components() -> Components {
     schemas.add::<schema::TenantKeyId>("TenantKeyId");
     webhooks::add(&mut schemas);
     trading(&mut schemas);
+    schemas.add::<ProposePolicyChange>("ProposePolicyChange");
+    schemas.add::<ApprovePolicyChange>("ApprovePolicyChange");
+    schemas.add::<CancelPolicyChange>("CancelPolicyChange");
+    schemas.add::<schema::ChangeNumber>("ChangeNumber");
+    schemas.data::<PaymentPolicyData>("PaymentPolicy", PaymentPolicyData::schema());
+    schemas.data::<ChangeData>("PolicyChange", ChangeData::schema());
+    schemas.data::<ChangeTextData>("PolicyChangeText", ChangeTextData::schema());
     schemas.add::<ErrorBody<'static>>("Error");
     // Parameters refer to these.
     schemas.add::<schema::WalletName>("WalletName");
@@ -293,6 +304,19 @@ fn trading(schemas: &mut Schemas) {
     schemas.add::<PastOrdersBody>("PastOrders");
     schemas.data::<BalancesData>("BalancesResponse", BalancesData::schema());
     schemas.data::<LeverageData>("LeverageSet", LeverageData::schema());
+    schemas.add::<WithdrawFromAster>("WithdrawFromAster");
+    schemas.add::<WithdrawFromHyperliquid>("WithdrawFromHyperliquid");
+    schemas.add::<TransferAtHyperliquid>("TransferAtHyperliquid");
+    schemas.add::<SendTokens>("SendTokens");
+    schemas.add::<schema::TransferIdText>("TransferIdText");
+    schemas.add::<QuoteData>("PaymentQuote");
+    schemas.data::<PaymentData>("PaymentState", PaymentData::schema());
+    let paying = OneOfBuilder::new()
+        .item(Ref::from_schema_name("Payment"))
+        .item(Ref::from_schema_name("PaymentQuote"))
+        .description(Some("The payment, or its quote with dryRun."));
+    schemas.data::<PaymentData>("PaymentResponse", RefOr::T(Schema::OneOf(paying.build())));
+    schemas.add::<PaymentData>("Payment");
     let placing = OneOfBuilder::new()
         .item(Ref::from_schema_name("Order"))
         .item(Ref::from_schema_name("OrderBatch"))

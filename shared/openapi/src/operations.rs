@@ -4,6 +4,8 @@ mod accounts;
 mod agents;
 mod exchanges;
 mod orders;
+mod payment_policy;
+mod payments;
 mod policies;
 mod tenant_keys;
 mod webhooks;
@@ -177,7 +179,10 @@ pub(crate) fn all() -> Vec<Operation> {
     all.extend(accounts::with_wallet_in_path());
     all.extend(orders::elsewhere());
     all.extend(accounts::elsewhere());
+    all.extend(payments::elsewhere());
     all.extend(policies::all());
+    all.extend(payments::all());
+    all.extend(payment_policy::all());
     all.extend(webhooks::all());
     all.extend(tenant_keys::all());
     all

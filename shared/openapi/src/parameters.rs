@@ -101,6 +101,28 @@ pub(crate) fn order_key() -> Parameter {
         .build()
 }
 
+/// Returns the header from which a payment's id follows.
+pub(crate) fn payment_key() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]+$"))
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .examples(["6e4bf6a5-1c4e-4a52-9f0c-8f5c0d3f7a10"]);
+    parameter(ParameterIn::Header, "Idempotency-Key", Required::False, key.build().into())
+        .description(Some(
+            "Required unless dryRun is true. Use a new value for each new payment of a wallet. The same \
+             payment with the same key is made once, at any time.",
+        ))
+        .build()
+}
+
+pub(crate) fn transfer_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "transferId", Required::True, form("TransferIdText"))
+        .description(Some("The payment's id: transferId of its response."))
+        .build()
+}
+
 /// Returns the parameter for an exchange without its own routes.
 pub(crate) fn other_exchange() -> Parameter {
     let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
@@ -112,6 +134,12 @@ pub(crate) fn other_exchange() -> Parameter {
     )
     .description(Some("Any exchange without its own routes."))
     .build()
+}
+
+pub(crate) fn change_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "sequence", Required::True, form("ChangeNumber"))
+        .description(Some("The number of the change."))
+        .build()
 }
 
 pub(crate) fn tenant_key_in_path() -> Parameter {

@@ -12,6 +12,8 @@ mod key;
 mod messages;
 mod once;
 mod parties;
+mod payment_messages;
+mod policy_messages;
 mod refresh_messages;
 mod session;
 mod share;
@@ -26,6 +28,11 @@ pub use messages::{
 };
 pub use once::{OnceKey, OnceKeyError, UnusedKey};
 pub use parties::{parameters, party_1, party_2};
+pub use payment_messages::{
+    Charge, FinishPayment, LimitScope, OpenPayment, PaymentOrder, PaymentPrepared, PaymentRefusal,
+    PreparePayment, StartPayment,
+};
+pub use policy_messages::{PolicyAnswer, PolicyCall, PolicyFault};
 pub use refresh_messages::{
     FinishRefresh, RefreshCommitments, RefreshCommitted, RefreshReveal, RefreshRevealed,
     StartConfirm, StartRefresh,

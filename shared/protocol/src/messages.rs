@@ -15,6 +15,7 @@ use dkls23_secp256k1::protocols::signing::{Broadcast3to4, TransmitPhase1to2, Tra
 use dkls23_secp256k1::utilities::hashes::HashOutput;
 use dkls23_secp256k1::utilities::proofs::DLogProof;
 use domain::intent::Intent;
+use domain::money::PaymentId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -22,6 +23,10 @@ use zeroize::Zeroizing;
 use crate::curve::{Curve, Scalar};
 use crate::key::{SessionId, WalletKey};
 use crate::once::OnceKey;
+use crate::payment_messages::{
+    FinishPayment, OpenPayment, PaymentPrepared, PaymentRefusal, PreparePayment, StartPayment,
+};
+use crate::policy_messages::{self, PolicyAnswer, PolicyCall, PolicyFault};
 use crate::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
 };
@@ -70,6 +75,18 @@ pub enum Call {
     Retire,
     /// Key generation, call 2.
     CommitKeygen(CommitKeygen),
+    /// Checks a payment and fixes its nonces.
+    PreparePayment(PreparePayment),
+    /// Signing of a payment, call 1; counts it.
+    StartPayment(StartPayment),
+    /// Signing of a payment, call 2.
+    FinishPayment(FinishPayment),
+    /// Marks a payment as settled, for the list of open payments. Gives back no counted amount.
+    SettlePayment(PaymentId),
+    /// Lists the tenant's counted payments.
+    ListPayments,
+    /// A call about the tenant's policy; see [`WalletKey::of_tenant`].
+    Policy(#[serde(with = "policy_messages::json")] PolicyCall),
 }
 
 /// The cosigner's responses.
@@ -94,6 +111,14 @@ pub enum Answer {
     Retired,
     /// To [`Call::FinishKeygen`]: party 2's share is stored.
     KeygenStored,
+    /// To [`Call::PreparePayment`].
+    PaymentPrepared(PaymentPrepared),
+    /// To [`Call::SettlePayment`].
+    PaymentSettled,
+    /// To [`Call::ListPayments`]: the oldest first, at most 100.
+    OpenPayments(Vec<OpenPayment>),
+    /// To [`Call::Policy`].
+    Policy(#[serde(with = "policy_messages::json")] PolicyAnswer),
 }
 
 /// Key generation, phase 1 of party 1.
@@ -291,6 +316,18 @@ pub enum Refusal {
         /// The seconds until it ends.
         retry_after_s: u64,
     },
+    /// The payment may not be signed.
+    #[error("payment refused: {0}")]
+    Payment(PaymentRefusal),
+    /// The change of the tenant's policy is not allowed.
+    #[error("policy change refused: {0}")]
+    PolicyChange(PolicyFault),
+}
+
+impl From<PaymentRefusal> for Refusal {
+    fn from(refusal: PaymentRefusal) -> Self {
+        Self::Payment(refusal)
+    }
 }
 
 impl Refusal {
@@ -313,6 +350,8 @@ impl Refusal {
             Self::Tried => "TRIED",
             Self::NotAllowed => "NOT_ALLOWED",
             Self::Rate { .. } => "RATE",
+            Self::Payment(refusal) => refusal.reason(),
+            Self::PolicyChange(_) => "POLICY_CHANGE",
         }
     }
 }

@@ -71,6 +71,11 @@ impl JsonBody {
         self.fields.contains_key(field)
     }
 
+    /// Returns the JSON of a field. Absent and null count as missing.
+    pub(super) fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
     /// Returns the object in an optional field, which may be absent or null.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ pub mod networks;
 pub mod profile;
 pub mod trade;
 
-pub use aster::config::{AsterConfig, aster_spot_url};
+pub use aster::config::{AsterConfig, aster_public_url, aster_spot_url};
 pub use builder::BuilderApproval;
 pub use client::{ExchangeClient, Sends};
 pub use config::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS, order_timeout_ms};

@@ -8,6 +8,7 @@
 //! [`Store::has_ledger`](crate::store::Store::has_ledger). So for most wallets a removal reads one
 //! item instead of all shards.
 
+use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 use domain::ids::{Exchange, PerExchange, WalletRef};
@@ -61,15 +62,26 @@ impl Resolvers {
 
     /// Tries to find the outcome of a wallet's orders, while its trading key can still be used for
     /// it. A failure is logged: the job tries again.
-    pub async fn resolve(&self, exchange: Exchange, caller: &Caller, wallet: &WalletRef) {
-        let trader = &self.0[exchange];
-        let work = trader.resolve_of(caller, wallet);
-        match tokio::time::timeout(Duration::from_millis(LIMIT_MS), work).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(open)) => tracing::warn!(open, "orders are unknown when their key is removed"),
-            Ok(Err(error)) => tracing::warn!(%error, "orders are not resolved before a removal"),
-            Err(_) => tracing::warn!("orders are not resolved in time before a removal"),
-        }
+    pub fn resolve<'a>(
+        &'a self,
+        exchange: Exchange,
+        caller: &'a Caller,
+        wallet: &'a WalletRef,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let trader = &self.0[exchange];
+            let work = trader.resolve_of(caller, wallet);
+            match tokio::time::timeout(Duration::from_millis(LIMIT_MS), work).await {
+                Ok(Ok(0)) => {}
+                Ok(Ok(open)) => {
+                    tracing::warn!(open, "orders are unknown when their key is removed")
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "orders are not resolved before a removal")
+                }
+                Err(_) => tracing::warn!("orders are not resolved in time before a removal"),
+            }
+        })
     }
 }
 

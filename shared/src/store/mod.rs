@@ -15,6 +15,7 @@
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
 //! | `tenant#D#webhookId#shard` | the event's id | [`DeliveryRecord`], dropped after thirty days |
 //! | `tenant#O#walletId#exchange` | `order#key`, `closing#key`, `ledger` | [`OrderRecord`], [`ClosingRecord`], [`Ledger`]: see `orders` |
+//! | `tenant#M#walletId#place` | `payment#id`, `claim#hash` | [`PaymentRecord`]: see `payments` |
 //! | `tenant#P` | `tenant`, `wallet#walletId` | [`PolicyRecord`] |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //! | `#key#keyId`, `#used#keyId`, `#tenant#name`, `#tenants` | | tenants and their keys: see `tenants` |
@@ -38,6 +39,7 @@ mod list;
 mod notes;
 mod operator;
 mod orders;
+mod payments;
 mod policy;
 mod quota;
 mod records;
@@ -77,6 +79,10 @@ pub use orders::{
     MovedOrder, ORDER_KEPT_MS, OrderLost, OrderRecord, OrderState, ReserveLost, ReserveTime,
     Reserving, Seen, SentMethod, Settling, StoredLeg, StoredOutcome, StoredRefusal, StoredSymbol,
     Submission, SubmissionKind, TradingAccount, TradingView,
+};
+pub use payments::{
+    DuePayment, PaymentAccount, PaymentPlace, PaymentRecord, PaymentRefusal, PaymentState,
+    SignedPayment,
 };
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};

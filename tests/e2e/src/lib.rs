@@ -356,6 +356,7 @@ impl TestApp {
             api_gateway: self.stack.api_gateway.clone(),
             hyperliquid: self.stack.hyperliquid.clone(),
             aster: self.stack.aster.clone(),
+            chains: self.stack.chains.clone(),
         }
     }
 

@@ -105,6 +105,7 @@ impl Proxy {
             ("kms", stack.kms.clone()),
             ("hyperliquid", trimmed(&stack.hyperliquid)),
             ("aster", trimmed(&stack.aster)),
+            ("chains", trimmed(&stack.chains)),
             ("api", stack.api.clone()),
             ("apigateway", stack.api_gateway.clone()),
         ]);
@@ -242,6 +243,7 @@ impl Process {
             api_gateway: url("apigateway"),
             hyperliquid: url("hyperliquid").parse().expect("a URL"),
             aster: url("aster").parse().expect("a URL"),
+            chains: url("chains").parse().expect("a URL"),
         }
     }
 

@@ -116,6 +116,7 @@ impl Server {
             api_gateway: String::new(),
             hyperliquid: self.hyperliquid_url.clone(),
             aster: self.aster_url.clone(),
+            chains: self.aster_url.clone(),
         };
         let mut options = Options::new(&self.data);
         options.clock = self.clock.clone();

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_local::{
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE, WALLETS_KEY, WALLETS_TABLE,
+};
 use serde_json::{Value, json};
 use template::cloudformation::REGION;
 use template::iam::Call;
 
 /// For each resource: its name in the environment of the templates, its name in IAM, and its local
 /// name.
-pub(crate) const RESOURCES: [(&str, &str, &str); 7] = [
+pub(crate) const RESOURCES: [(&str, &str, &str); 8] = [
     ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
     ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
     ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
+    ("SealsTable", "SealsTable.Arn", SEALS_TABLE),
     ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
     ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
     // The local name of the queue is its path; see `environment`.
@@ -97,9 +100,11 @@ fn attributes(request: &Value) -> Vec<String> {
 }
 
 /// The functions that may access only some partitions of their table.
-const LIMITED_TO_PARTITIONS: [&str; 39] = [
+const LIMITED_TO_PARTITIONS: [&str; 50] = [
+    "approve-policy-change",
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
+    "cancel-policy-change",
     "close-position-aster",
     "close-position-hyperliquid",
     "create-tenant-key",
@@ -113,10 +118,14 @@ const LIMITED_TO_PARTITIONS: [&str; 39] = [
     "get-fills-hyperliquid",
     "get-orders-aster",
     "get-orders-hyperliquid",
+    "get-policy",
     "get-positions-all",
     "get-positions-aster",
     "get-positions-hyperliquid",
+    "get-token-transfer",
     "get-trading-policy",
+    "get-transfer-aster",
+    "get-transfer-hyperliquid",
     "list-deliveries",
     "list-tenant-keys",
     "list-webhooks",
@@ -124,6 +133,7 @@ const LIMITED_TO_PARTITIONS: [&str; 39] = [
     "modify-order-hyperliquid",
     "place-order-aster",
     "place-order-hyperliquid",
+    "propose-policy-change",
     "publish-events",
     "replay-webhook",
     "resolve-orders-aster",
@@ -132,11 +142,15 @@ const LIMITED_TO_PARTITIONS: [&str; 39] = [
     "rotate-apikey",
     "rotate-tenant-key",
     "seal-audit",
+    "send-tokens",
     "set-leverage-aster",
     "set-leverage-hyperliquid",
     "set-trading-policy",
     "test-webhook",
+    "transfer-hyperliquid",
     "update-webhook",
+    "withdraw-aster",
+    "withdraw-hyperliquid",
 ];
 
 /// The control plane of API Gateway: an action is a method on a path. The key's id is anything.

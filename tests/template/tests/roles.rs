@@ -216,6 +216,9 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
         "get-positions-all",
         "get-positions-aster",
         "get-positions-hyperliquid",
+        "get-token-transfer",
+        "get-transfer-aster",
+        "get-transfer-hyperliquid",
         "list-agents",
         "modify-order-aster",
         "modify-order-hyperliquid",
@@ -228,15 +231,19 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
         "resolve-orders-aster",
         "resolve-orders-hyperliquid",
         "rotate-apikey",
+        "send-tokens",
         "set-leverage-aster",
         "set-leverage-hyperliquid",
+        "transfer-hyperliquid",
+        "withdraw-aster",
+        "withdraw-hyperliquid",
     ];
     assert_eq!(
         network,
         exchanges.map(|package| format!("{package} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (54, 83));
+    assert_eq!((traced, on.len()), (61, 97));
     // Network permissions of a function in a VPC are for Lambda, not for the code.
     let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {

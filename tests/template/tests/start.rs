@@ -5,7 +5,7 @@ use cosigner::Cosigner;
 use deliver_webhook::DeliverWebhook;
 use domain::clock::Clock;
 use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::Env;
 use publish_events::PublishEvents;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
@@ -96,7 +96,7 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "get-wallet" => keyed(Store::from_env(env).map(get_wallet::router), runtime),
         "list-wallets" => keyed(Store::from_env(env).map(list_wallets::router), runtime),
         "health" => Ok(Started::Endpoint(health::router())),
-        "exchange-guidance" => keyed(Ok::<_, ConfigError>(exchange_guidance::router()), runtime),
+        "exchange-guidance" => keyed(exchange_guidance::router_from_env(runtime), runtime),
         "register-aster" => keyed(register_aster::router_from_env(runtime), runtime),
         "register-hyperliquid" => keyed(register_hyperliquid::router_from_env(runtime), runtime),
         "get-apikey" => keyed(get_apikey::router_from_env(runtime), runtime),
@@ -151,7 +151,20 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         }
         "get-positions-all" => keyed(get_positions_all::router_from_env(runtime), runtime),
         "get-trading-policy" => keyed(get_trading_policy::router_from_env(runtime), runtime),
+        "withdraw-aster" => keyed(withdraw_aster::router_from_env(runtime), runtime),
+        "withdraw-hyperliquid" => keyed(withdraw_hyperliquid::router_from_env(runtime), runtime),
+        "transfer-hyperliquid" => keyed(transfer_hyperliquid::router_from_env(runtime), runtime),
+        "send-tokens" => keyed(send_tokens::router_from_env(runtime), runtime),
+        "get-transfer-aster" => keyed(get_transfer_aster::router_from_env(runtime), runtime),
+        "get-transfer-hyperliquid" => {
+            keyed(get_transfer_hyperliquid::router_from_env(runtime), runtime)
+        }
+        "get-token-transfer" => keyed(get_token_transfer::router_from_env(runtime), runtime),
         "set-trading-policy" => keyed(set_trading_policy::router_from_env(runtime), runtime),
+        "get-policy" => keyed(get_policy::router_from_env(runtime), runtime),
+        "propose-policy-change" => keyed(propose_policy_change::router_from_env(runtime), runtime),
+        "approve-policy-change" => keyed(approve_policy_change::router_from_env(runtime), runtime),
+        "cancel-policy-change" => keyed(cancel_policy_change::router_from_env(runtime), runtime),
         "publish-events" => {
             let started = publish_events::consumer_from_env(runtime);
             let started = started.map(|it| Started::Publisher(Box::new(it)));

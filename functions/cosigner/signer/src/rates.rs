@@ -26,7 +26,7 @@ const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 pub(crate) enum Kind {
     /// Messages.
     Message,
-    /// Approvals of agents and builders, and logins.
+    /// Approvals of agents and builders, logins and payments.
     Approval,
     /// Removals of agents.
     Removal,

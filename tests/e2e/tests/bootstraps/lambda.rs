@@ -25,9 +25,11 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// All functions.
-pub(crate) const FUNCTIONS: [&str; 54] = [
+pub(crate) const FUNCTIONS: [&str; 65] = [
+    "approve-policy-change",
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
+    "cancel-policy-change",
     "close-position-aster",
     "close-position-hyperliquid",
     "cosigner",
@@ -46,10 +48,14 @@ pub(crate) const FUNCTIONS: [&str; 54] = [
     "get-fills-hyperliquid",
     "get-orders-aster",
     "get-orders-hyperliquid",
+    "get-policy",
     "get-positions-all",
     "get-positions-aster",
     "get-positions-hyperliquid",
+    "get-token-transfer",
     "get-trading-policy",
+    "get-transfer-aster",
+    "get-transfer-hyperliquid",
     "get-wallet",
     "health",
     "list-agents",
@@ -61,6 +67,7 @@ pub(crate) const FUNCTIONS: [&str; 54] = [
     "modify-order-hyperliquid",
     "place-order-aster",
     "place-order-hyperliquid",
+    "propose-policy-change",
     "publish-events",
     "reconcile-apikeys",
     "refresh-shares",
@@ -74,12 +81,16 @@ pub(crate) const FUNCTIONS: [&str; 54] = [
     "rotate-apikey",
     "rotate-tenant-key",
     "seal-audit",
+    "send-tokens",
     "set-leverage-aster",
     "set-leverage-hyperliquid",
     "set-trading-policy",
     "sign-message",
     "test-webhook",
+    "transfer-hyperliquid",
     "update-webhook",
+    "withdraw-aster",
+    "withdraw-hyperliquid",
 ];
 
 /// The functions that a schedule invokes. API Gateway invokes the others, except the cosigner.

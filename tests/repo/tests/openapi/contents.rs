@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, ModifyOrder, PlaceOrderRequest, RegisterApiKey,
-    RotateApiKey, SetLeverage, SetTradingPolicy, SignMessage, UpdateWebhook,
+    ApprovePolicyChange, CreateTenantKey, CreateWallet, CreateWebhook, ModifyOrder, PayRequest,
+    PlaceOrderRequest, ProposePolicyChange, RegisterApiKey, RotateApiKey, SetLeverage,
+    SetTradingPolicy, SignMessage, UpdateWebhook,
 };
 use shared::webhooks::Targets;
 use template::routes::in_code;
@@ -299,6 +300,9 @@ fn accepts(model: &Value, body: &Value) -> bool {
     true
 }
 
+/// A receiver of payments.
+const ADDRESS: &str = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
+
 /// Returns the error with which a function refuses a body.
 fn read_as(model: &str, body: &Value) -> Option<ApiError> {
     let body = JsonBody::parse(&HeaderMap::new(), body.to_string().as_bytes());
@@ -319,11 +323,21 @@ fn read_as(model: &str, body: &Value) -> Option<ApiError> {
         }
         "ModifyOrder" => ModifyOrder::read(&wallet, &uri, &body).map(|_| ()),
         "SetTradingPolicy" => SetTradingPolicy::read(&HeaderMap::new(), &uri, &body).map(|_| ()),
+        "ProposePolicyChange" => ProposePolicyChange::read(&body).map(|_| ()),
+        "ApprovePolicyChange" => ApprovePolicyChange::read("7", &body).map(|_| ()),
         "UpdateWebhook" => {
             let id = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
             UpdateWebhook::read(id, &body, Targets::Public).map(|_| ())
         }
         "SetLeverage" => SetLeverage::read(&wallet, &uri, &body).map(|_| ()),
+        "WithdrawFromAster" => PayRequest::withdraw_aster((&wallet, &uri, &body), None).map(|_| ()),
+        "WithdrawFromHyperliquid" => {
+            PayRequest::withdraw_hyperliquid((&wallet, &uri, &body), None, 42_161).map(|_| ())
+        }
+        "TransferAtHyperliquid" => {
+            PayRequest::transfer_hyperliquid((&wallet, &uri, &body), None).map(|_| ())
+        }
+        "SendTokens" => PayRequest::send_tokens("a", (&wallet, &uri, &body), None).map(|_| ()),
         _ => panic!("the model {model} is not supported here"),
     });
     read.err()
@@ -356,8 +370,18 @@ fn gateway_model_is_not_stricter_than_the_function() {
             }
             "ModifyOrder" => json!({ "price": "1", "quantity": "1" }),
             "SetTradingPolicy" => json!({}),
+            "ProposePolicyChange" => json!({ "change": { "type": "freeze" } }),
+            "ApprovePolicyChange" => {
+                json!({ "approver": "alice", "signature": { "der": "3006020101020101" } })
+            }
             "SetLeverage" => json!({ "symbol": "BTC", "leverage": 5 }),
             "UpdateWebhook" => json!({ "description": "a" }),
+            "WithdrawFromAster" => json!({ "chainId": 56, "asset": "USDT", "amount": "1" }),
+            "WithdrawFromHyperliquid" => json!({ "destination": ADDRESS, "amount": "1" }),
+            "TransferAtHyperliquid" => json!({ "amount": "1" }),
+            "SendTokens" => {
+                json!({ "chainId": 56, "asset": "USDT", "destination": ADDRESS, "amount": "1" })
+            }
             _ => json!({ "walletIdOrAddress": "a" }),
         };
         assert!(read_as(&name, &good).is_none(), "{name}: {good}");

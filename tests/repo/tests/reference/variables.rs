@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 63] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -11,6 +11,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
         "Function that refreshes the shares of a wallet which must not sign before.",
     ),
     ("COSIGNER_TABLE", "required", "Name of the cosigner's table."),
+    (
+        "SEALS_TABLE",
+        "no comparison with the newest seal",
+        "Table that keeps the newest seal outside the cosigner's table.",
+    ),
     ("COSIGNER_KEY_ID", "required", "KMS key of party 2's shares."),
     (
         "COSIGNER_POLICY",
@@ -101,6 +106,27 @@ pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
         "POLICY_DELAY_HOURS",
         "`24`",
         "Time before a wider trading policy takes effect, from 0 to 168 hours.",
+    ),
+    ("EVM_RPC_URL_1", "none: transfers are returned signed", "URL of a JSON-RPC node of Ethereum."),
+    (
+        "EVM_RPC_URL_56",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of BNB Smart Chain.",
+    ),
+    (
+        "EVM_RPC_URL_97",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of the test network of BNB Smart Chain.",
+    ),
+    (
+        "EVM_RPC_URL_42161",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of Arbitrum One.",
+    ),
+    (
+        "EVM_RPC_URL_421614",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of Arbitrum Sepolia.",
     ),
     ("AGENT_VALIDITY_DAYS", "`180`", "Validity of a registered trading key, from 8 to 180 days."),
     (

@@ -7,6 +7,7 @@
 //! head and its counts of signatures, so records, counts and sessions always agree.
 
 mod append;
+mod payments;
 mod step;
 pub mod verify;
 
@@ -16,7 +17,8 @@ use aws_lc_rs::digest::{Context, SHA256};
 use domain::eth::Address;
 use domain::ids::Tenant;
 use domain::intent::Intent;
-use protocol::{SessionId, WalletKey};
+use domain::money::{Payment, PaymentId};
+use protocol::{Charge, SessionId, WalletKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -125,6 +127,59 @@ pub enum Decision {
         /// The retired versions.
         versions: Vec<u32>,
     },
+    /// The payment may be signed, is counted, and its first run has begun.
+    PaymentAllowed(Box<AllowedPayment>),
+    /// A further run of a counted payment has begun.
+    PaymentResumed {
+        /// The payment's id.
+        id: PaymentId,
+        /// The digest to be signed, in hex.
+        digest: String,
+    },
+    /// The payment may not be signed.
+    PaymentRefused {
+        /// The payment's id.
+        id: PaymentId,
+        /// The refused payment.
+        payment: Payment,
+        /// The reason.
+        reason: String,
+    },
+    /// A signature of the payment now exists.
+    PaymentSigned {
+        /// The payment's id.
+        id: PaymentId,
+        /// The digest, in hex.
+        digest: String,
+        /// The signature, 65 bytes in hex.
+        signature: String,
+    },
+}
+
+/// A payment that may be signed, and the policy that allows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AllowedPayment {
+    /// The payment's id.
+    pub id: PaymentId,
+    /// The payment.
+    pub payment: Payment,
+    /// The digest of its first signature, in hex.
+    pub digest: String,
+    /// The counted amounts.
+    pub charges: Vec<Charge>,
+    /// The last record of the tenant's policy chain: its number.
+    pub policy_seq: u64,
+    /// The same record's hash, in hex.
+    pub policy_hash: String,
+    /// The change that listed the destination; `None` when the money stays the wallet's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_change: Option<u64>,
+    /// The changes that set the limits of the counted assets, in the order of `charges`.
+    pub limit_changes: Vec<u64>,
+    /// The approvers whose signatures of the payment's text were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
 }
 
 impl Decision {

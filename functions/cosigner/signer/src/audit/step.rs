@@ -18,11 +18,11 @@ pub(crate) enum Step {
     /// Counts a refusal. Allowed for a barred key.
     Refuse,
     /// Begins a run of the named share: takes a run slot, counts against the wallet's limit, and
-    /// takes the nonce of its intent.
+    /// takes the nonces of its intent or payment.
     Open {
         kind: Kind,
         rate: Rate,
-        nonce: Option<(Exchange, u64)>,
+        nonces: Vec<(Exchange, u64)>,
         /// Expiry of the run's session, Unix seconds.
         until_s: u64,
     },
@@ -61,13 +61,11 @@ impl Head {
                 self.open_trial(key.key_version, session, now_ms / 1_000, until_s)?;
                 self.count(Kind::Refresh, rate, now_ms)
             }
-            Step::Open { kind, rate, nonce, until_s } => {
+            Step::Open { kind, rate, ref nonces, until_s } => {
                 self.open_run(key.key_version, session, now_ms / 1_000, until_s)?;
                 self.count(kind, rate, now_ms)?;
-                match nonce {
-                    Some((exchange, nonce)) => self.take_nonce(exchange, nonce, now_ms),
-                    None => Ok(()),
-                }
+                let mut nonces = nonces.iter();
+                nonces.try_for_each(|(exchange, nonce)| self.take_nonce(*exchange, *nonce, now_ms))
             }
             Step::Close => self.close_run(key.key_version, session),
             Step::Refresh { rate, to, ref kept } => {

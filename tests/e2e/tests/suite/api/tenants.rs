@@ -57,6 +57,14 @@ fn requests(route: &Route, name: &str) -> Names {
         (_, path, _) if path.starts_with("/api/keys") => {
             Names::Nothing(with(&path.replace("{key}", name), Some(body)), 403)
         }
+        // The payment policy is the tenant's. See `payment_policy.rs`.
+        ("GET", path @ "/api/policy", _) => Names::Nothing(in_query(path), 200),
+        ("DELETE", path, _) if path.starts_with("/api/policy/") => {
+            Names::Nothing(with(&path.replace("{sequence}", "7"), None), 404)
+        }
+        (_, path, _) if path.starts_with("/api/policy/") => {
+            Names::Nothing(with(&path.replace("{sequence}", "7"), Some(body)), 400)
+        }
         // Every exchange without a function gives guidance or a refusal.
         (_, path, Some(("{exchange}", _))) => {
             Names::Nothing(with(&path.replace("{exchange}", "lighter"), Some(body)), 400)

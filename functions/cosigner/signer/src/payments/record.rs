@@ -1,0 +1,219 @@
+//! The stored items of payments.
+//!
+//! | partition key | sort key | item |
+//! | --- | --- | --- |
+//! | `tenant#W#walletId` | `withdrawal#id` | a payment: its content, nonces, state and signatures |
+//! | `tenant#W#walletId` | `evmnonce#chain#nonce` | the payment that holds an account's nonce |
+//! | `tenant#W#walletId` | `spent#asset` | counted payments of the wallet: see `spent` |
+//! | `tenant#P` | `spent#asset` | the same for the tenant |
+//! | `tenant#P` | `payment#walletId#id` | a counted payment that is not known to be settled |
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
+use domain::eth::Signature;
+use domain::ids::Tenant;
+use domain::money::{Nonces, Payment, PaymentId};
+use domain::policy::canonical_json;
+use platform::items::{Item, StoreError, from_item, to_record};
+use protocol::WalletKey;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{item_key, tenant_key};
+
+const SCHEMA: u32 = 1;
+
+/// Begins the sort key of every open payment.
+pub(super) const OPEN: &str = "payment#";
+
+/// A payment of a wallet.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Withdrawal {
+    pub(super) schema: u32,
+    /// Rises with each change of nonces or state.
+    pub(super) version: u64,
+    /// The payment as canonical JSON.
+    pub(super) payment: String,
+    pub(super) nonces: Nonces,
+    /// When the nonces were set, Unix milliseconds.
+    pub(super) prepared_at_ms: u64,
+    /// When it was counted, Unix milliseconds. From then on, the nonces never change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) counted_at_ms: Option<u64>,
+    /// The signatures that exist, in their order.
+    pub(super) signatures: Vec<Signature>,
+}
+
+/// A counted payment in the list of its tenant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Open {
+    schema: u32,
+    pub(super) wallet_id: uuid::Uuid,
+    pub(super) id: PaymentId,
+    /// The payment as canonical JSON.
+    pub(super) payment: String,
+    pub(super) counted_at_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) valid_until_ms: Option<u64>,
+    /// When an endpoint reported it as settled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) settled_at_ms: Option<u64>,
+}
+
+/// The payment that holds an account's nonce.
+#[derive(Serialize, Deserialize)]
+struct Held {
+    schema: u32,
+    id: PaymentId,
+}
+
+impl Withdrawal {
+    pub(super) fn new(payment: &Payment, nonces: Nonces, now_ms: u64) -> Result<Self, StoreError> {
+        Ok(Self {
+            schema: SCHEMA,
+            version: 1,
+            payment: content(payment)?,
+            nonces,
+            prepared_at_ms: now_ms,
+            counted_at_ms: None,
+            signatures: Vec::new(),
+        })
+    }
+
+    pub(super) fn read(item: Option<Item>) -> Result<Option<Self>, StoreError> {
+        item.map(|item| from_item("payment", item)).transpose()
+    }
+
+    /// Returns whether it is this payment.
+    pub(super) fn is_of(&self, payment: &Payment) -> Result<bool, StoreError> {
+        Ok(self.payment == content(payment)?)
+    }
+
+    /// Returns its item.
+    pub(super) fn item(&self, key: &WalletKey, id: &PaymentId) -> Result<Item, StoreError> {
+        to_record(withdrawal_key(key, id), self)
+    }
+
+    /// Returns it as counted, with the next version.
+    pub(super) fn counted(&self, now_ms: u64) -> Self {
+        Self { version: self.version + 1, counted_at_ms: Some(now_ms), ..self.clone() }
+    }
+}
+
+/// Returns the write that adds a payment's next signature, once.
+pub(super) fn add_signature(
+    table: &str,
+    key: &WalletKey,
+    id: &PaymentId,
+    step: u8,
+    signature: &str,
+) -> Result<TransactWriteItem, StoreError> {
+    let added = AttributeValue::L(vec![AttributeValue::S(signature.to_owned())]);
+    let update = Update::builder()
+        .table_name(table)
+        .set_key(Some(withdrawal_key(key, id)))
+        .update_expression("SET signatures = list_append(signatures, :added)")
+        .condition_expression("attribute_exists(countedAtMs) AND size(signatures) = :step")
+        .expression_attribute_values(":added", added)
+        .expression_attribute_values(":step", number(step.into()))
+        .build()
+        .map_err(unbuilt)?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
+
+/// Returns a write of an item, on the condition that it does not exist.
+pub(super) fn put_new(table: &str, item: Item) -> Result<TransactWriteItem, StoreError> {
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(pk)")
+        .build()
+        .map_err(unbuilt)?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// Returns the write of an item that replaces the one with the version before.
+pub(super) fn put_version(
+    table: &str,
+    item: Item,
+    version: u64,
+) -> Result<TransactWriteItem, StoreError> {
+    if version == 1 {
+        return put_new(table, item);
+    }
+    let put = Put::builder()
+        .table_name(table)
+        .set_item(Some(item))
+        .condition_expression("#version = :version")
+        .expression_attribute_names("#version", "version")
+        .expression_attribute_values(":version", number(version - 1))
+        .build()
+        .map_err(unbuilt)?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// Returns the item that lists a counted payment.
+pub(super) fn open_item(
+    key: &WalletKey,
+    id: &PaymentId,
+    withdrawal: &Withdrawal,
+    (counted_at_ms, valid_until_ms): (u64, Option<u64>),
+) -> Result<Item, StoreError> {
+    let open = Open {
+        schema: SCHEMA,
+        wallet_id: key.wallet_id,
+        id: id.clone(),
+        payment: withdrawal.payment.clone(),
+        counted_at_ms,
+        valid_until_ms,
+        settled_at_ms: None,
+    };
+    to_record(open_key(key, id), &open)
+}
+
+/// Returns the item that holds an account's nonce for a payment.
+pub(super) fn held_item(
+    key: &WalletKey,
+    (chain_id, nonce): (u64, u64),
+    id: &PaymentId,
+) -> Result<Item, StoreError> {
+    let held = Held { schema: SCHEMA, id: id.clone() };
+    to_record(held_key(key, (chain_id, nonce)), &held)
+}
+
+pub(super) fn withdrawal_key(key: &WalletKey, id: &PaymentId) -> Item {
+    item_key(key, format!("withdrawal#{id}"))
+}
+
+pub(super) fn held_key(key: &WalletKey, (chain_id, nonce): (u64, u64)) -> Item {
+    item_key(key, format!("evmnonce#{chain_id}#{nonce}"))
+}
+
+pub(super) fn open_key(key: &WalletKey, id: &PaymentId) -> Item {
+    tenant_key(&key.tenant, format!("{OPEN}{}#{id}", key.wallet_id))
+}
+
+pub(super) fn tenant_partition(tenant: &Tenant) -> AttributeValue {
+    AttributeValue::S(format!("{tenant}#P"))
+}
+
+pub(super) fn read_open(item: Item) -> Result<Open, StoreError> {
+    from_item("open payment", item)
+}
+
+/// Returns the payment in the one form that is compared and stored.
+pub(super) fn content(payment: &Payment) -> Result<String, StoreError> {
+    canonical_json(payment).map_err(damaged)
+}
+
+pub(super) fn damaged(error: serde_json::Error) -> StoreError {
+    StoreError::Damaged { what: "payment", cause: error.to_string() }
+}
+
+pub(super) fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+pub(super) fn number(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}

@@ -1,0 +1,103 @@
+// Tests the payment policy in the console, with WebAuthn approvals of a virtual authenticator.
+
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { accessible, launch, shoot, visit } from "./browser.js";
+import { api, run, start } from "./stack.js";
+
+const TREASURY = "0x173404aaaa4d6539e2c7dbcc1931cf41b3a3d5c7";
+const ADD = ["add-destination", "--venue", "evm:56", "--address", TREASURY, "--asset", "evm:56/USDT", "--label", "Treasury"];
+
+let browser, stack, url;
+before(async () => {
+  stack = await start("--payment-delay-seconds", "0");
+  // A browser allows WebAuthn on localhost, not on an IP address.
+  url = stack.url.replace("127.0.0.1", "localhost");
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await stack?.stop();
+});
+
+const key = () => ["--key", join(stack.data, "approver-key.pem")];
+const policy = async () => (await api(stack, "GET", "policy")).body.data;
+const part = (page, name) => page.getByRole("region", { name, exact: true });
+const dialog = (page) => page.getByRole("dialog");
+
+/** Adds an authenticator that confirms each request, as a person with a security key does. */
+async function authenticator(page) {
+  const session = await page.context().newCDPSession(page);
+  await session.send("WebAuthn.enable");
+  await session.send("WebAuthn.addVirtualAuthenticator", { options: {
+    protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true,
+  } });
+}
+
+test("WebAuthn key approves what the approver types, and cancels", async () => {
+  const { page, leave } = await visit(browser, url, { first: `${url}/#/payments` });
+  await authenticator(page);
+  await part(page, "Pending changes").getByText("No pending changes.").waitFor();
+  await part(page, "Approvers").getByText("1 of 1 must sign.").waitFor();
+  await accessible(page, "the payment policy");
+
+  // The key is made in the authenticator. The present approver adds it to the authority.
+  await page.getByRole("button", { name: "Make a WebAuthn key" }).click();
+  await dialog(page).getByLabel("Approver's id").fill("alice");
+  await dialog(page).getByRole("button", { name: "Make the key" }).click();
+  const alice = JSON.parse(await dialog(page).locator(".copyable code").textContent());
+  assert.deepEqual(alice.webauthn, { origin: url, rpId: "localhost" });
+  await dialog(page).getByRole("button", { name: "Close" }).click();
+  const [local] = (await policy()).authority.approvers;
+  const file = join(stack.data, "authority.json");
+  await writeFile(file, JSON.stringify({ threshold: 2, approvers: [local, alice] }));
+  assert.match(await run(stack.data, "policy", "propose", "set-authority", "--authority", file, ...key()), /change 1/);
+  await part(page, "Approvers").getByText("2 of 2 must sign.").waitFor();
+
+  // One approver signs with the command, and the other on the page.
+  assert.match(await run(stack.data, "policy", "propose", ...ADD, ...key()), /needs approvals/);
+  const pending = part(page, "Pending changes");
+  await pending.getByText("Change 2: Add a destination.").waitFor();
+  await accessible(page, "a pending change");
+  await shoot(page, "payments");
+  await pending.getByRole("button", { name: "Approve" }).click();
+  const typed = { "destination address": TREASURY.replace("1734", "1735"), "destination assets (separated by commas)": "evm:56/USDT", "destination label": "Treasury", "destination venue": "evm:56" };
+  await dialog(page).getByLabel("type", { exact: true }).selectOption("addDestination");
+  for (const [label, value] of Object.entries(typed)) await dialog(page).getByLabel(label, { exact: true }).fill(value);
+  await dialog(page).getByRole("button", { name: "Sign and send" }).click();
+  await dialog(page).getByText("Nothing was signed: the pending change is not the one that you typed.").waitFor();
+  await dialog(page).getByLabel("destination address", { exact: true }).fill(TREASURY);
+  await accessible(page, "the dialog of an approval");
+  await dialog(page).getByRole("button", { name: "Sign and send" }).click();
+  await dialog(page).getByText("Done.").waitFor();
+  await dialog(page).getByRole("button", { name: "Close" }).click();
+  await part(page, "Destinations").getByText("Treasury").waitFor();
+  assert.equal((await policy()).destinations[0].address.toLowerCase(), TREASURY);
+
+  // The page cancels a change with one signature.
+  await run(stack.data, "policy", "propose", "set-delay", "--delay", "2h", ...key());
+  await pending.getByText("Change 4").waitFor();
+  await pending.getByRole("button", { name: "Cancel the change" }).click();
+  assert.match(await dialog(page).getByLabel("Text to sign").textContent(), /\{"seq":4,"type":"cancel"\}/);
+  await dialog(page).getByRole("button", { name: "Sign and send" }).click();
+  await dialog(page).getByText("Done.").waitFor();
+  await dialog(page).getByRole("button", { name: "Close" }).click();
+  await pending.getByText("No pending changes.").waitFor();
+  assert.deepEqual((await policy()).pending, []);
+  await leave();
+});
+
+test("page without a WebAuthn key names the command", async () => {
+  const other = await start();
+  const { page, leave } = await visit(browser, other.url, { first: `${other.url}/#/payments` });
+  await run(other.data, "policy", "propose", ...ADD, "--key", join(other.data, "approver-key.pem"));
+  const pending = part(page, "Pending changes");
+  await pending.getByText(/in \d+ s/).waitFor();
+  await pending.getByRole("button", { name: "Cancel the change" }).click();
+  assert.match(await dialog(page).getByLabel("Command").textContent(), /hyperdex policy cancel 1/);
+  assert.equal(await dialog(page).getByRole("button", { name: "Sign and send" }).count(), 0);
+  await leave();
+  await other.stop();
+});

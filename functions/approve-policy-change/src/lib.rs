@@ -1,4 +1,5 @@
-//! `POST /api/policy/changes/{sequence}/approvals`: adds an approver's signature to a pending change.
+//! `POST /api/policy/changes/{sequence}/approvals`: adds an approver's signature to a pending
+//! change.
 
 use axum::Router;
 use axum::routing::post;

@@ -1,5 +1,5 @@
-//! `DELETE /api/policy/changes/{sequence}`: returns the text of a cancellation for an approver to sign, or
-//! submits it with the signature.
+//! `DELETE /api/policy/changes/{sequence}`: returns the text of a cancellation for an approver to
+//! sign, or submits it with the signature.
 
 use axum::Router;
 use axum::routing::delete;

@@ -1,4 +1,5 @@
-//! `GET /api/policy`: returns the payment policy of the tenant: authority, limits, destinations and pending changes.
+//! `GET /api/policy`: returns the payment policy of the tenant: authority, limits, destinations and
+//! pending changes.
 
 use axum::Router;
 use axum::routing::get;

@@ -1,5 +1,5 @@
-//! `POST /api/policy/changes`: returns the text of a change for approvers to sign, or submits the change with
-//! their signatures.
+//! `POST /api/policy/changes`: returns the text of a change for approvers to sign, or submits the
+//! change with their signatures.
 
 use axum::Router;
 use axum::routing::post;

@@ -109,6 +109,9 @@ pub(crate) struct KeptState {
     file: PathBuf,
     journal: PathBuf,
     simulator: Arc<dyn Simulator>,
+    /// The chains on which the simulator pays. Written first: a payment that the simulator remembers
+    /// was made there, and one that only the chains remember is not made again.
+    chains: Option<Box<Self>>,
     written: Arc<Mutex<Written>>,
 }
 
@@ -133,11 +136,10 @@ impl Kept {
         let file = |name, chain| options.data_dir.join(file_name(name, chain));
         let of_hyperliquid = file("hyperliquid", options.hyperliquid.chain);
         let of_aster = file("aster", options.aster.chain);
-        Ok(Self {
-            hyperliquid: KeptState::open(of_hyperliquid, Arc::new(hyperliquid.clone()))?,
-            aster: KeptState::open(of_aster, Arc::new(aster.clone()))?,
-            chains: KeptState::open(options.data_dir.join(CHAINS), Arc::new(chains.clone()))?,
-        })
+        let chains = KeptState::open(options.data_dir.join(CHAINS), Arc::new(chains.clone()))?;
+        let hyperliquid = KeptState::open(of_hyperliquid, Arc::new(hyperliquid.clone()))?;
+        let aster = KeptState::open(of_aster, Arc::new(aster.clone()))?;
+        Ok(Self { hyperliquid: hyperliquid.after(&chains), aster: aster.after(&chains), chains })
     }
 }
 
@@ -157,7 +159,7 @@ impl KeptState {
         if let Some(bytes) = read(&file)? {
             simulator.restore(&bytes).map_err(|_| foreign(&file))?;
         }
-        let state = Self { file, journal, simulator, written: Arc::default() };
+        let state = Self { file, journal, simulator, chains: None, written: Arc::default() };
         if let Some(bytes) = read(&state.journal)? {
             // A kill during a write leaves an incomplete last line, whose response was not sent.
             let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -170,6 +172,11 @@ impl KeptState {
             rewritten.map_err(|error| broken(&state.journal, &error))?;
         }
         Ok(state)
+    }
+
+    /// Writes the state of the chains before its own.
+    fn after(self, chains: &Self) -> Self {
+        Self { chains: Some(Box::new(chains.clone())), ..self }
     }
 
     /// Wraps the simulator's routes so that the state is written after each change.
@@ -189,6 +196,10 @@ impl KeptState {
         let changes = self.simulator.take_changes();
         let is_large = written.journal > SMALL.max(written.compact * GROWTH);
         let compact = is_large.then(|| self.simulator.market_snapshot());
+        // After the changes were taken, so that every payment in them is on its chain.
+        if let Some(chains) = &self.chains {
+            chains.write();
+        }
         match self.simulator.snapshot() {
             Ok(bytes) if bytes == written.snapshot => {}
             Ok(bytes) => match replace(&self.file, &bytes) {
@@ -293,6 +304,22 @@ mod tests {
         // The incomplete line is gone.
         let (again, _) = opened(directory.path());
         assert_eq!(sorted(&again), sorted(&before));
+    }
+
+    #[test]
+    fn simulator_writes_the_chains_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let chains = Chains::new(Arc::new(|| 1_790_000_000_000));
+        let file = || directory.path().join(CHAINS);
+        let kept = KeptState::open(file(), Arc::new(chains.clone())).unwrap();
+        let (aster, state) = opened(directory.path());
+        let state = state.after(&kept);
+        assert!(chains.fund(56, account(1), "USDT", "12.5"));
+        assert!(aster.deposit_amount(account(1), "1"));
+        state.write();
+        let again = Chains::new(Arc::new(|| 1_790_000_000_000));
+        KeptState::open(file(), Arc::new(again.clone())).unwrap();
+        assert_eq!(again.balance_of(56, account(1), "USDT"), "12.5");
     }
 
     #[test]

@@ -13,6 +13,7 @@
 mod curve;
 mod extension;
 mod field;
+mod fields;
 mod key;
 mod order;
 mod poseidon2;
@@ -23,13 +24,13 @@ mod transaction;
 #[cfg(test)]
 mod vectors;
 
+pub use fields::TransactionError;
 pub use key::{KeyError, PublicKey, SecretKey};
 pub use order::{Grouping, Order, OrderGroup, OrderType, TimeInForce};
 pub use signature::{Hash, SignError, Signature};
 pub use token::{AuthToken, MAX_LIFETIME_S};
 pub use transaction::{
     Action, Attributes, CancelAll, MarginMode, Modify, SignedTransaction, Transaction,
-    TransactionError,
 };
 
 /// Chain id of the main network, the first element of each hash.

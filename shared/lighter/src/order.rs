@@ -1,14 +1,10 @@
 //! Orders and groups of orders, with the rules of Lighter's own signer.
 
 use crate::field::Gl;
+use crate::fields::{
+    Fields, MAX_EXPIRY_MS, TransactionError, check_future, check_market, elements, require,
+};
 use crate::poseidon2::hash_to_four;
-use crate::transaction::{Fields, TransactionError, check_market, elements};
-
-/// The longest time in force in milliseconds: 30 days.
-const MAX_EXPIRY_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
-
-/// The shortest time in force in milliseconds: 5 minutes.
-const MIN_EXPIRY_MS: u64 = 5 * 60 * 1_000;
 
 /// The first index of the spot markets.
 const FIRST_SPOT_MARKET: u16 = 2_048;
@@ -139,23 +135,6 @@ impl Order {
     }
 }
 
-/// Checks a time that must be at least 5 minutes ahead.
-pub(crate) fn check_future(
-    time_ms: u64,
-    now_ms: u64,
-    max_ms: u64,
-    field: &'static str,
-) -> Result<(), TransactionError> {
-    let ahead_ms = time_ms.saturating_sub(now_ms);
-    let fits = (MIN_EXPIRY_MS..=max_ms).contains(&ahead_ms);
-    let expected = if max_ms == MAX_EXPIRY_MS {
-        "5 minutes to 30 days ahead"
-    } else {
-        "5 minutes to 15 days ahead"
-    };
-    require(fits, field, expected)
-}
-
 /// How the orders of a group depend on each other, with the number on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -245,12 +224,4 @@ fn check_entry(entry: &Order, exits: &[Order]) -> Result<(), TransactionError> {
     require(other_side, "IsAsk", "the other side for the orders after the entry")?;
     let same = |order: &Order| entry.expiry_ms == 0 || order.expiry_ms == entry.expiry_ms;
     require(exits.iter().all(same), "OrderExpiry", "the same for all orders")
-}
-
-pub(crate) fn require(
-    fits: bool,
-    field: &'static str,
-    expected: &'static str,
-) -> Result<(), TransactionError> {
-    if fits { Ok(()) } else { Err(TransactionError::new(field, expected)) }
 }

@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::curve::Point;
 use crate::extension::Fp5;
+use crate::fields::TransactionError;
 use crate::key::{PublicKey, SecretKey};
 use crate::poseidon2::hash_to_five;
 use crate::scalar::{BYTES, Scalar};
-use crate::transaction::TransactionError;
 
 /// Number of draws after which the source of randomness counts as broken. One is refused with a
 /// probability of 2^−32.

@@ -6,10 +6,10 @@ use domain::random::Random;
 use zeroize::Zeroizing;
 
 use crate::field::Gl;
+use crate::fields::{TransactionError, check_sender};
 use crate::key::SecretKey;
 use crate::poseidon2::hash_to_five;
 use crate::signature::{Hash, SignError};
-use crate::transaction::{self, TransactionError};
 
 /// The longest time that Lighter accepts a token in advance, in seconds: 8 hours.
 pub const MAX_LIFETIME_S: u64 = 8 * 60 * 60;
@@ -46,7 +46,7 @@ impl SecretKey {
         now_s: u64,
         random: &Random,
     ) -> Result<AuthToken, SignError> {
-        transaction::check_sender(account_index, api_key_index)?;
+        check_sender(account_index, api_key_index)?;
         if deadline_s <= now_s || deadline_s - now_s > MAX_LIFETIME_S {
             let expected = "a time in the next 8 hours";
             return Err(TransactionError::new("deadline", expected).into());

@@ -6,43 +6,22 @@ use std::fmt::Write as _;
 use domain::random::Random;
 
 use crate::field::Gl;
+use crate::fields::{
+    Fields, TransactionError, check_future, check_market, check_sender, elements, require,
+};
 use crate::key::SecretKey;
-use crate::order::{Order, OrderGroup, check_future, require};
+use crate::order::{Order, OrderGroup};
 use crate::poseidon2::hash_to_five;
 use crate::signature::{Hash, SignError, Signature};
-
-/// Names and values of a transaction, in the order that is hashed and written.
-pub(crate) type Fields = Vec<(&'static str, u64)>;
 
 /// Number of attributes that a transaction has room for.
 const ATTRIBUTES: usize = 4;
 
-/// Number of the index that stands for no market.
-const NO_MARKET: u16 = 255;
-
-const MAX_ACCOUNT_INDEX: u64 = (1 << 48) - 2;
-const MAX_API_KEY_INDEX: u8 = 254;
 const MAX_ORDER_INDEX: u64 = (1 << 60) - 1;
 const MAX_TIMESTAMP_MS: u64 = (1 << 48) - 1;
 const MAX_SKIPPED_NONCE: u64 = (1 << 47) - 2;
 const MAX_NONCE: u64 = (1 << 48) - 1;
 const MAX_SCHEDULE_MS: u64 = 15 * 24 * 60 * 60 * 1_000;
-
-/// A field of a transaction or token is invalid. Nothing was signed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("invalid {field}: expected {expected}")]
-pub struct TransactionError {
-    /// Lighter's name of the field.
-    pub field: &'static str,
-    /// The expectation.
-    pub expected: &'static str,
-}
-
-impl TransactionError {
-    pub(crate) const fn new(field: &'static str, expected: &'static str) -> Self {
-        Self { field, expected }
-    }
-}
 
 /// How the margin of a market is kept, with the number on the wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -359,23 +338,9 @@ pub(crate) fn finish(input: &[Gl], attributes: &Attributes) -> Hash {
     Hash(hash_to_five(&[first.0, attributes.hash()].concat()))
 }
 
-/// Returns the values as elements. Every value of a checked transaction is below p.
-pub(crate) fn elements(fields: &Fields) -> Vec<Gl> {
-    fields.iter().map(|(_, value)| Gl(*value)).collect()
-}
-
 fn members(fields: &Fields) -> String {
     let pairs: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
     pairs.join(",")
-}
-
-pub(crate) fn check_sender(account: u64, slot: u8) -> Result<(), TransactionError> {
-    require(account <= MAX_ACCOUNT_INDEX, "AccountIndex", "at most 2^48 - 2")?;
-    require(slot <= MAX_API_KEY_INDEX, "ApiKeyIndex", "0 to 254")
-}
-
-pub(crate) fn check_market(index: u16) -> Result<(), TransactionError> {
-    require(index != NO_MARKET, "MarketIndex", "a number other than 255")
 }
 
 fn check_index(index: u64) -> Result<(), TransactionError> {

@@ -8,7 +8,7 @@ use domain::money::{Nonces, Payment, PaymentId};
 use domain::policy::{Amount, Approval, AssetId};
 use serde::{Deserialize, Serialize};
 
-use crate::messages::FinishSign;
+use crate::sign_messages::FinishSign;
 use crate::wire;
 
 /// A payment as an endpoint orders it.

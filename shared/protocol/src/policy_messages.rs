@@ -110,6 +110,32 @@ pub enum PolicyFault {
     WrongHead,
 }
 
+impl PolicyFault {
+    /// Returns the reason as an upper-snake word, for the API.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::WrongSequence { .. } => "WRONG_SEQUENCE",
+            Self::Invalid(_) => "INVALID",
+            Self::BadApproval { .. } => "BAD_APPROVAL",
+            Self::UnknownApprover { .. } => "UNKNOWN_APPROVER",
+            Self::NoAuthority => "AUTHORITY_MISSING",
+            Self::WrongQuorum => "WRONG_QUORUM",
+            Self::Expired => "EXPIRED",
+            Self::NotAfterTooFar => "NOT_AFTER_TOO_FAR",
+            Self::NotPending { .. } => "NOT_PENDING",
+            Self::TooManyPending => "TOO_MANY_PENDING",
+            Self::BelowMinimumDelay { .. } => "BELOW_MINIMUM_DELAY",
+            Self::AboveHardCap => "ABOVE_HARD_CAP",
+            Self::OwnRemoval => "OWN_REMOVAL",
+            Self::DestinationExists => "DESTINATION_EXISTS",
+            Self::Full => "FULL",
+            Self::NothingToDo => "NOTHING_TO_DO",
+            Self::WrongHead => "WRONG_HEAD",
+        }
+    }
+}
+
 /// Puts a value into a message as its JSON text.
 pub(crate) mod json {
     use serde::de::{DeserializeOwned, Error as _};

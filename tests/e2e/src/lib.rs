@@ -6,6 +6,7 @@ pub mod documented;
 pub mod invariants;
 pub mod kill;
 pub mod leak;
+pub mod payments;
 pub mod proxy;
 pub mod shares;
 pub mod trading;

@@ -51,7 +51,9 @@ pub(crate) fn refresh_arn() -> String {
 /// Returns true for functions that sign, and so delegate the refresh of worn shares.
 pub(crate) fn signs(package: &str) -> bool {
     let rights = CALLERS.iter().find(|(alias, _)| *alias == package).map(|(_, rights)| *rights);
-    rights.is_some_and(|rights| rights.iter().any(|right| matches!(right, Right::Sign(_))))
+    rights.is_some_and(|rights| {
+        rights.iter().any(|right| matches!(right, Right::Sign(_) | Right::Pay(_)))
+    })
 }
 
 /// Returns the aliases of functions. The operator's is for principals of the cosigner's account.
@@ -189,7 +191,7 @@ fn signing_functions_delegate_share_refreshes() {
         assert_eq!(invoked(&function).contains(&&refresh_arn()), signs(&function.package));
         asking.extend(signs(&function.package).then_some(function.package));
     }
-    assert_eq!(asking.len(), 7, "{asking:?}");
+    assert_eq!(asking.len(), 11, "{asking:?}");
     assert_eq!(
         refresh_arn().rsplit(':').next().unwrap(),
         Stacks::deployed().function("refresh-shares").full_name()

@@ -41,7 +41,7 @@ use PolicyRight::{Approve, Cancel, CancelUnsigned, Propose, Show};
 use Right::{Keygen, Pay, Refresh, Sign};
 
 /// Every alias with its rights. An alias that is not in this table has no rights.
-pub const CALLERS: [(&str, &[Right]); 20] = [
+pub const CALLERS: [(&str, &[Right]); 18] = [
     ("create-wallet", &[Keygen]),
     ("sign-message", &[Sign("PersonalMessage")]),
     // A registration may replace an expired agent, and then removes the old one.
@@ -67,16 +67,10 @@ pub const CALLERS: [(&str, &[Right]); 20] = [
     ("delete-apikey", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
     ("delete-agent", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
     ("refresh-shares", &[Refresh]),
-    ("withdraw-hyperliquid", &[Pay("HyperliquidWithdraw"), Pay("HyperliquidSendAsset")]),
-    ("transfer-hyperliquid", &[Pay("HyperliquidMoveOwn")]),
+    ("withdraw-hyperliquid", &[Pay("HyperliquidWithdraw")]),
+    ("transfer-hyperliquid", &[Pay("HyperliquidMoveOwn"), Pay("HyperliquidSendAsset")]),
     ("withdraw-aster", &[Pay("AsterWithdraw")]),
     ("send-tokens", &[Pay("EvmTokenTransfer")]),
-    // Jobs that complete a payment whose function died. The policy is checked in any case.
-    (
-        "resolve-orders-hyperliquid",
-        &[Pay("HyperliquidWithdraw"), Pay("HyperliquidSendAsset"), Pay("HyperliquidMoveOwn")],
-    ),
-    ("resolve-orders-aster", &[Pay("AsterWithdraw"), Pay("EvmTokenTransfer")]),
     ("get-policy", &[Right::Policy(Show)]),
     // Without signatures, both return the text to sign, which they make from the policy.
     ("propose-policy-change", &[Right::Policy(Show), Right::Policy(Propose)]),

@@ -32,7 +32,7 @@ async fn inflated_fee_is_refused_or_counted() {
     costly.gas_limit = 2_000_001;
     refused(&stack, "4", Payment::EvmTokenTransfer(costly)).await;
 
-    // Ten withdrawals with the highest fee count their fees.
+    // Fees within the maximum count.
     stack.pay(&order("5", aster("50", "1"))).await.unwrap();
     let above = stack.pay(&order("6", aster("48.5", "0.6"))).await;
     assert!(matches!(above, Err(PaymentRefusal::LimitExceeded { .. })), "{above:?}");
@@ -41,7 +41,7 @@ async fn inflated_fee_is_refused_or_counted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn gas_counts_against_the_limit_of_the_native_coin() {
     let stack = Stack::new().await;
-    stack.set_limit("evm:42161/native", ("0.00003", "1"), None).await;
+    stack.set_limit("evm:42161/native", ("0.00003", "1"), Some("90")).await;
     let paid = |id: &str, nonce| order(id, Payment::EvmTokenTransfer(transfer("1", nonce)));
     // Each may cost 0.00002.
     stack.pay(&paid("1", 0)).await.unwrap();

@@ -34,7 +34,7 @@ async fn every_kind_of_payment_is_signed_under_the_policy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tenant_without_approvers_or_limits_pays_nothing() {
+async fn payment_to_an_unlisted_destination_is_refused() {
     let stack = Stack::without_policy().await;
     let refused = stack.pay(&order("1", withdraw("20"))).await;
     assert_eq!(refused, Err(PaymentRefusal::DestinationNotAllowed));
@@ -49,7 +49,9 @@ async fn tenant_without_approvers_or_limits_pays_nothing() {
     // The address is listed on Arbitrum, and not on this chain.
     let mut other = transfer("1", 0);
     other.chain_id = 1;
+    other.gas_limit = 21_000;
     other.token = EvmToken::Native;
+    other.gas_limit = 100_000;
     let refused = stack.pay(&order("4", Payment::EvmTokenTransfer(other))).await;
     assert_eq!(refused, Err(PaymentRefusal::DestinationNotAllowed));
 }

@@ -1,9 +1,11 @@
 //! One id always means the same bytes.
 
+use cosigner::audit::verify::Verifier;
 use domain::money::{Nonces, Payment, Sent};
+use hyperdex_cloud::names::COSIGNER_TABLE;
 use protocol::{PaymentRefusal, Refusal};
 
-use crate::stack::{Stack, aster, form, order, transfer, withdraw};
+use crate::stack::{HOUR_MS, Stack, aster, form, order, transfer, withdraw};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crash_after_counting_resumes_and_counts_once() {
@@ -25,6 +27,19 @@ async fn crash_after_counting_resumes_and_counts_once() {
     // 60 were counted once: 40 are left.
     stack.pay(&super::stack::order("2", withdraw("29"))).await.unwrap();
     assert_eq!(stack.pay(&order).await.unwrap(), sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_that_no_longer_counts_is_not_signed() {
+    let stack = Stack::new().await;
+    let order = order("1", Payment::EvmTokenTransfer(transfer("59", 0)));
+    let prepared = stack.prepare(&order).await.unwrap();
+    let digest = form(&order, stack.address(), prepared.nonces).digest(&[]).unwrap();
+    let at = (&stack.key, &*stack.share);
+    drop(stack.open(at, &order, (prepared.nonces, 0), digest).await.unwrap());
+    stack.pass_ms(48 * HOUR_MS);
+    let refused = stack.pay(&order).await;
+    assert!(matches!(refused, Err(PaymentRefusal::NotAllowed(_))), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -119,4 +134,34 @@ async fn message_of_another_payment_does_not_finish() {
     let finished = stack.finish(&stack.key, &other, opened.remove(0)).await;
     assert_eq!(finished, Err(Refusal::NoSession));
     stack.pay(&one).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_log_states_the_policy_of_each_payment() {
+    let stack = Stack::new().await;
+    stack.pay(&order("1", withdraw("5"))).await.unwrap();
+    stack.pay(&order("2", aster("5", "0.1"))).await.unwrap();
+    stack.pay(&order("3", withdraw("500"))).await.unwrap_err();
+    let mut verifier = Verifier::default();
+    let items = stack.db.scan().table_name(COSIGNER_TABLE).send().await.unwrap().items.unwrap();
+    items.into_iter().for_each(|item| verifier.item(item));
+    let report = verifier.finish();
+    assert_eq!(report.faults, []);
+    let state = stack.state().await;
+    let facts: Vec<_> = report
+        .payments
+        .iter()
+        .map(|payment| {
+            let allowed = &payment.allowed.1;
+            let under = (allowed.policy_seq, allowed.policy_hash.clone());
+            assert_eq!(under, (state.seq, state.head_hash.clone()));
+            (allowed.id.as_str(), allowed.destination_change, allowed.limit_changes.clone())
+        })
+        .collect();
+    // The first change lists the chain's destination; changes 3 and 4 set the limits of the
+    // exchanges. Aster takes two signatures.
+    let want = [("1", Some(1), vec![3]), ("2", None, vec![4]), ("2", None, vec![4])];
+    assert_eq!(facts, want);
+    let text = report.payments[0].to_string();
+    assert!(text.contains("payment 1, HyperliquidWithdraw of 5, allowed by record"), "{text}");
 }

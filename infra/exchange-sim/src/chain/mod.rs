@@ -4,8 +4,8 @@
 //!
 //! A node of chain 56 is at the path `/56`, and so on for 1, 998, 999, 8453, 42161 and 421614. The
 //! tokens and the exchanges' contracts have their real addresses. Withdrawals of the simulated
-//! exchanges pay out here, and transfers to the exchanges' contracts are credited there
-//! ([`crate::hyperliquid::Exchange::connect`], [`crate::aster::Exchange::connect`]).
+//! exchanges pay out here, and transfers to the exchanges' contracts are credited there. Each
+//! exchange has a function `connect` for that.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

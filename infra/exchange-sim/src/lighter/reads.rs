@@ -105,12 +105,14 @@ pub(super) fn account(
         _ => return Err(INVALID_PARAMETER),
     };
     let book = lock(&exchange.0.book);
-    let engine = seen(exchange, at);
-    let mut accounts = Vec::new();
-    for index in indexes {
-        let account = book.account(index).map_err(|_| NOT_FOUND)?;
-        accounts.push(trades::account(&engine, index, account));
-    }
+    let read = |engine: &Engine| -> Result<Vec<Value>, Refusal> {
+        let shown = indexes.iter().map(|index| {
+            let account = book.account(*index).map_err(|_| NOT_FOUND)?;
+            Ok(trades::account(engine, *index, account))
+        });
+        shown.collect()
+    };
+    let accounts = seen(exchange, at, read)?;
     Ok(json!({"code": 200, "total": accounts.len(), "accounts": accounts}))
 }
 
@@ -125,15 +127,17 @@ pub(super) fn accounts_by_l1_address(
         return Err(ACCOUNT_NOT_FOUND);
     }
     let book = lock(&exchange.0.book);
-    let engine = seen(exchange, at);
-    let mut accounts = Vec::new();
-    for index in indexes {
-        let mut shown = trades::account(&engine, index, book.account(index)?);
-        if let Some(fields) = shown.as_object_mut() {
-            fields.retain(|name, _| name != "positions" && name != "assets");
-        }
-        accounts.push(shown);
-    }
+    let read = |engine: &Engine| -> Result<Vec<Value>, Refusal> {
+        let shown = indexes.iter().map(|index| {
+            let mut shown = trades::account(engine, *index, book.account(*index)?);
+            if let Some(fields) = shown.as_object_mut() {
+                fields.retain(|name, _| name != "positions" && name != "assets");
+            }
+            Ok(shown)
+        });
+        shown.collect()
+    };
+    let accounts = seen(exchange, at, read)?;
     Ok(json!({"code": 200, "l1_address": address, "sub_accounts": accounts}))
 }
 
@@ -185,8 +189,8 @@ pub(super) fn account_orders(
     if indexes.len() > MAX_CLIENTS {
         return Err(INVALID_PARAMETER);
     }
-    let engine = seen(exchange, at);
-    Ok(trades::orders(&engine, account, &Which::Clients(&indexes), None))
+    let which = Which::Clients(&indexes);
+    Ok(seen(exchange, at, |engine| trades::orders(engine, account, &which, None)))
 }
 
 pub(super) fn active_orders(
@@ -195,7 +199,8 @@ pub(super) fn active_orders(
     at: Moment,
 ) -> Result<Value, Refusal> {
     let account = authorized(exchange, parameters, at.now)?;
-    Ok(trades::orders(&seen(exchange, at), account, &Which::Active, market(parameters)?))
+    let market = market(parameters)?;
+    Ok(seen(exchange, at, |engine| trades::orders(engine, account, &Which::Active, market)))
 }
 
 pub(super) fn inactive_orders(
@@ -209,7 +214,8 @@ pub(super) fn inactive_orders(
         return Err(INVALID_PARAMETER);
     }
     let which = Which::Inactive(limit);
-    Ok(trades::orders(&seen(exchange, at), account, &which, market(parameters)?))
+    let market = market(parameters)?;
+    Ok(seen(exchange, at, |engine| trades::orders(engine, account, &which, market)))
 }
 
 fn market(parameters: &Parameters) -> Result<Option<u32>, Refusal> {
@@ -217,10 +223,10 @@ fn market(parameters: &Parameters) -> Result<Option<u32>, Refusal> {
     Ok(index.filter(|index| *index != u32::from(ALL)))
 }
 
-/// Returns the market as a read sees it.
-fn seen(exchange: &Exchange, at: Moment) -> Engine {
+/// Reads the market as a request sees it.
+fn seen<T>(exchange: &Exchange, at: Moment, read: impl FnOnce(&Engine) -> T) -> T {
     let engine = lock(&exchange.0.engine);
-    if at.lags() { engine.as_of(at.seen) } else { engine.clone() }
+    if at.lags() { read(&engine.as_of(at.seen)) } else { read(&engine) }
 }
 
 /// Returns the account of a read, for which a token is necessary.

@@ -197,12 +197,22 @@ fn sign_error(error: PaySignError) -> ApiError {
     }
 }
 
-/// The text that approvers sign, and how many must.
+/// The text that approvers sign, how many must, and two lines of the text for their tools.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ToApprove<'a> {
     text: &'a str,
     threshold: u8,
+    payment_id: Option<&'a str>,
+    not_after: Option<u64>,
+}
+
+impl<'a> ToApprove<'a> {
+    fn new(text: &'a str, threshold: u8) -> Self {
+        let payment_id = text.lines().nth(4);
+        let not_after = text.lines().nth(6).and_then(|line| line.parse().ok());
+        Self { text, threshold, payment_id, not_after }
+    }
 }
 
 /// What is left of a limit.
@@ -224,7 +234,7 @@ struct ActiveFrom {
 
 fn policy_refused(refusal: &PaymentRefusal) -> ApiError {
     if let PaymentRefusal::ApprovalRequired { text, threshold } = refusal {
-        let data = to_raw_value(&ToApprove { text, threshold: *threshold }).ok();
+        let data = to_raw_value(&ToApprove::new(text, *threshold)).ok();
         return ApiError::new(409, "APPROVAL_REQUIRED", "The payment needs approvals")
             .advise(
                 "Have approvers sign the text in data. Then retry the call with the same body, the \

@@ -1,8 +1,9 @@
 //! API errors of the payment policy.
 
 use protocol::{PolicyFault, Refusal};
+use serde_json::value::to_raw_value;
 
-use super::{authority_missing, not_pending};
+use super::data::ChangeTextData;
 use crate::api::error::{ApiError, REPEAT};
 use crate::mpc::CosignerError;
 
@@ -58,10 +59,10 @@ pub fn policy_chain_error(action: Action, error: &CosignerError) -> ApiError {
 
 /// Returns the error for a refusal. Exhaustive, so that a new fault needs an error of its own.
 fn refused(failed: &'static str, fault: &PolicyFault) -> ApiError {
-    let refuse = |reason: &'static str, advice: String| {
+    let refuse = |advice: String| {
         ApiError::new(422, "POLICY_CHANGE_REFUSED", failed)
             .advise(advice)
-            .detail(|details| details.reason = Some(reason))
+            .detail(|details| details.reason = Some(fault.reason()))
     };
     match fault {
         PolicyFault::WrongSequence { next_seq, .. } => ApiError::new(
@@ -84,44 +85,61 @@ fn refused(failed: &'static str, fault: &PolicyFault) -> ApiError {
                 .advise("GET /api/policy lists the approvers.")
         }
         PolicyFault::NoAuthority => authority_missing(),
+        PolicyFault::BelowMinimumDelay { seconds } => {
+            refuse(format!("The operator requires a delay of at least {seconds} seconds."))
+                .detail(|details| details.limit = Some(seconds.to_string()))
+        }
+        PolicyFault::Invalid(cause) => refuse(format!("{cause}.")),
         PolicyFault::TooManyPending => refuse(
-            "TOO_MANY_PENDING",
             "At most 8 changes wait at a time. Cancel one, or wait until one is in effect.".into(),
         ),
-        PolicyFault::Expired => {
-            refuse("EXPIRED", "Sign the change again with a later notAfter.".into())
-        }
+        PolicyFault::Expired => refuse("Sign the change again with a later notAfter.".into()),
         PolicyFault::NotAfterTooFar => {
-            refuse("NOT_AFTER_TOO_FAR", "Sign the change again with an earlier notAfter.".into())
+            refuse("Sign the change again with an earlier notAfter.".into())
         }
-        PolicyFault::BelowMinimumDelay { seconds } => refuse(
-            "BELOW_MINIMUM_DELAY",
-            format!("The operator requires a delay of at least {seconds} seconds."),
-        )
-        .detail(|details| details.limit = Some(seconds.to_string())),
         PolicyFault::AboveHardCap => {
-            refuse("ABOVE_HARD_CAP", "Stay within the operator's caps for this asset.".into())
+            refuse("Stay within the operator's caps for this asset.".into())
         }
         PolicyFault::OwnRemoval => refuse(
-            "OWN_REMOVAL",
             "An approver cannot cancel its own removal. Another approver, or the operator, can."
                 .into(),
         ),
         PolicyFault::WrongQuorum => {
-            refuse("WRONG_QUORUM", "Another authority must sign this kind of change.".into())
+            refuse("Another authority must sign this kind of change.".into())
         }
-        PolicyFault::NothingToDo => {
-            refuse("NOTHING_TO_DO", "The policy has this value already.".into())
-        }
+        PolicyFault::NothingToDo => refuse("The policy has this value already.".into()),
         PolicyFault::DestinationExists => {
-            refuse("DESTINATION_EXISTS", "Remove the destination before you add it again.".into())
+            refuse("Remove the destination before you add it again.".into())
         }
         PolicyFault::Full => {
-            refuse("FULL", "Remove an entry of the policy before you add another one.".into())
+            refuse("Remove an entry of the policy before you add another one.".into())
         }
-        PolicyFault::WrongHead => {
-            refuse("WRONG_HEAD", "Sign the newest hash of the policy chain.".into())
-        }
-        PolicyFault::Invalid(cause) => refuse("INVALID", format!("{cause}.")),
+        PolicyFault::WrongHead => refuse("Sign the newest hash of the policy chain.".into()),
     }
+}
+
+/// Makes a 409 for an operation that needs signatures, with the text to sign.
+#[must_use]
+pub fn approval_required(text: &ChangeTextData) -> ApiError {
+    let error = ApiError::new(409, "APPROVAL_REQUIRED", "An approver must sign the cancellation");
+    let error = error.advise(
+        "Sign data.text with an approver's key, and repeat the request with sequence, previousHash, \
+         notAfter and approvals.",
+    );
+    error.detail(|details| details.data = to_raw_value(text).ok())
+}
+
+/// Makes a 422 for a tenant without approvers.
+#[must_use]
+pub fn authority_missing() -> ApiError {
+    ApiError::new(422, "POLICY_REFUSED", "The payment policy has no approvers")
+        .advise("Ask the operator to set the tenant's approvers.")
+        .detail(|details| details.reason = Some(PolicyFault::NoAuthority.reason()))
+}
+
+/// Makes a 404 for a change that is not pending.
+#[must_use]
+pub fn not_pending() -> ApiError {
+    ApiError::new(404, "POLICY_CHANGE_NOT_FOUND", "No such pending change")
+        .advise("GET /api/policy lists the pending changes.")
 }

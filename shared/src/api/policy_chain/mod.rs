@@ -12,7 +12,6 @@ use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::policy::{Approval, Change, PolicyState, Quorum, change_text};
 use http::StatusCode;
-use serde_json::value::to_raw_value;
 
 use super::body::{JsonBody, PathName};
 use super::error::ApiError;
@@ -22,7 +21,7 @@ use crate::caller::Caller;
 use crate::policy_chain::PolicyChain;
 
 pub use data::{ChangeData, ChangeTextData, PaymentPolicyData, ProposedData};
-pub use error::{Action, policy_chain_error};
+pub use error::{Action, approval_required, authority_missing, not_pending, policy_chain_error};
 
 /// Time for which approvals count when the request names none: long enough for approvers in several
 /// time zones and a weekend.
@@ -137,30 +136,4 @@ fn text_of(
     let seq = state.seq + 1;
     let text = change_text(&state.chain_id, tenant, seq, &state.head_hash, change, not_after_s);
     Ok(ChangeTextData::new(state, (seq, not_after_s), (quorum, authority), change, text))
-}
-
-/// Makes a 409 for an operation that needs signatures, with the text to sign.
-#[must_use]
-pub fn approval_required(text: &ChangeTextData) -> ApiError {
-    let error = ApiError::new(409, "APPROVAL_REQUIRED", "An approver must sign the cancellation");
-    let error = error.advise(
-        "Sign data.text with an approver's key, and repeat the request with sequence, previousHash, \
-         notAfter and approvals.",
-    );
-    error.detail(|details| details.data = to_raw_value(text).ok())
-}
-
-/// Makes a 422 for a tenant without approvers.
-#[must_use]
-pub fn authority_missing() -> ApiError {
-    ApiError::new(422, "POLICY_REFUSED", "The payment policy has no approvers")
-        .advise("Ask the operator to set the tenant's approvers.")
-        .detail(|details| details.reason = Some("AUTHORITY_MISSING"))
-}
-
-/// Makes a 404 for a change that is not pending.
-#[must_use]
-pub fn not_pending() -> ApiError {
-    ApiError::new(404, "POLICY_CHANGE_NOT_FOUND", "No such pending change")
-        .advise("GET /api/policy lists the pending changes.")
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::Reply;
+use crate::payments::Place;
 
 /// An operation that a process runs.
 #[derive(Clone, Debug)]
@@ -60,6 +61,12 @@ impl Call {
     pub fn webhook(url: &str, user: &str) -> Self {
         let body = json!({ "url": url });
         Self::request(Method::POST, "/api/webhooks".to_owned(), Some(body), user)
+    }
+
+    /// Requests a payment with this body. Give it a key.
+    #[must_use]
+    pub fn pay(place: Place, user: &str, body: &Value) -> Self {
+        Self::request(Method::POST, place.path(user), Some(body.clone()), user)
     }
 
     /// Reads the user's wallet.

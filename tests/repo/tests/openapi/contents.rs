@@ -286,6 +286,9 @@ fn accepts(model: &Value, body: &Value) -> bool {
                     |letter: char| letter.is_ascii_alphanumeric() || "_.:@|-".contains(letter);
                 match rule.as_str().unwrap() {
                     "^[A-Za-z0-9_.:@|-]*$" => text.chars().all(is_of_name),
+                    "^[a-z0-9-]*$" => text
+                        .bytes()
+                        .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-'),
                     "^[^\\s#]*$" => !text.contains(|it: char| it.is_whitespace() || it == '#'),
                     other => panic!("the pattern {other} is not supported here"),
                 }

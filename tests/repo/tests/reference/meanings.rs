@@ -148,7 +148,8 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
     (
         &[409],
         "APPROVAL_REQUIRED",
-        "the payment exceeds `approveAbove`; `data` has the text that approvers sign",
+        "the payment exceeds `approveAbove`, or a cancellation has no signature; `data` has the text \
+         that approvers sign",
     ),
     (&[409], "PAYMENT_IN_PROGRESS", "another request makes this payment"),
     (
@@ -186,11 +187,6 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         &[404],
         "POLICY_CHANGE_NOT_FOUND",
         "the payment policy has no pending change with this number",
-    ),
-    (
-        &[409],
-        "APPROVAL_REQUIRED",
-        "a cancellation has no signature; `data` has the text that an approver signs",
     ),
     (
         &[409],

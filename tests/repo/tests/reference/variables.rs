@@ -176,7 +176,7 @@ pub(super) const VARIABLES: [(&str, &str, &str); 63] = [
 ];
 
 /// The variables of the program that are not options.
-pub(super) const LOCAL: [(&str, &str, &str); 7] = [
+pub(super) const LOCAL: [(&str, &str, &str); 8] = [
     (
         "RUST_LOG",
         "`info`",
@@ -192,6 +192,11 @@ pub(super) const LOCAL: [(&str, &str, &str); 7] = [
     ("AWS_SESSION_TOKEN", "none", "Session token of temporary credentials."),
     ("USER", "`LOGNAME`", "Name of the operator in the record of a freeze."),
     ("LOGNAME", "`unknown`", "Name of the operator, if `USER` is not set."),
+    (
+        "HYPERDEX_API_KEY",
+        "none",
+        "Tenant key with which `hyperdex policy --api-url` calls the API.",
+    ),
     (
         "TOKIO_WORKER_THREADS",
         "the number of cores",

@@ -13,7 +13,6 @@ pub mod verify;
 
 use std::fmt::Write;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use domain::eth::Address;
 use domain::ids::Tenant;
 use domain::intent::Intent;
@@ -24,6 +23,8 @@ use uuid::Uuid;
 
 pub use crate::head::GENESIS;
 pub(crate) use crate::head::Head;
+pub use crate::record::Record;
+pub(crate) use crate::record::link;
 
 pub(crate) use step::Step;
 
@@ -205,21 +206,6 @@ impl Decision {
     }
 }
 
-/// A record as stored.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Record {
-    /// Schema number: 1.
-    pub schema: u32,
-    /// Position in the chain.
-    pub seq: u64,
-    /// The hash of the record before it, in hex.
-    pub prev: String,
-    /// The [`Entry`] as JSON text.
-    pub body: String,
-    /// SHA-256 of `prev`, a line feed and `body`, in hex.
-    pub hash: String,
-}
-
 impl Record {
     /// Makes the record of an entry that follows the record with the hash `prev`.
     pub(crate) fn new(entry: &Entry, prev: &str) -> Result<Self, serde_json::Error> {
@@ -237,15 +223,6 @@ pub(crate) struct RequestContext {
     pub(crate) caller: String,
     pub(crate) alias: Option<String>,
     pub(crate) request_id: String,
-}
-
-/// Computes a record's hash from the previous hash and its body.
-pub(crate) fn link(prev: &str, body: &str) -> String {
-    let mut context = Context::new(&SHA256);
-    context.update(prev.as_bytes());
-    context.update(b"\n");
-    context.update(body.as_bytes());
-    hex(context.finish().as_ref())
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -113,9 +113,14 @@ impl Known {
             if known.signatures.len() >= usize::from(order.payment.steps()) {
                 return Ok(None);
             }
-            if known.counted_at_ms.is_some() {
+            if let Some(counted_at_ms) = known.counted_at_ms {
                 if !terms.charges.is_empty() {
                     check_open(&self.view).map_err(refused)?;
+                }
+                // What no longer counts must not be signed.
+                if now_ms >= counted_at_ms + terms.signable_for_ms {
+                    let reason = "the payment was begun too long ago".to_owned();
+                    return Err(refused(PaymentRefusal::NotAllowed(reason)));
                 }
                 return Ok(None);
             }

@@ -7,15 +7,15 @@ use domain::money::PaymentId;
 use platform::items::unavailable;
 use protocol::OpenPayment;
 
-use super::record::{OPEN, damaged, number, open_key, read_open, tenant_partition};
+use super::record::{
+    KEPT_S, OPEN, Withdrawal, damaged, number, open_key, read_open, tenant_partition,
+    withdrawal_key,
+};
 use crate::audit::RequestContext;
 use crate::party::{CallError, Cosigner};
 
 /// Maximum number of listed payments.
 const MOST: i32 = 100;
-
-/// How long a settled payment stays in the list, in seconds.
-const SETTLED_S: u64 = 7 * 24 * 60 * 60;
 
 impl Cosigner {
     /// Marks a payment as settled, as an endpoint reports it. The payment stays in the list for a
@@ -25,17 +25,22 @@ impl Cosigner {
         context: &RequestContext,
         id: &PaymentId,
     ) -> Result<(), CallError> {
+        let key = &context.key;
+        let known = Withdrawal::read(self.shares.get(withdrawal_key(key, id)).await?)?;
+        let Some(counted_at_ms) = known.and_then(|known| known.counted_at_ms) else {
+            return Ok(());
+        };
         let now_ms = self.clock.now_ms();
         let updated = self
             .shares
             .db
             .update_item()
             .table_name(&self.shares.table)
-            .set_key(Some(open_key(&context.key, id)))
+            .set_key(Some(open_key(key, id, counted_at_ms)))
             .update_expression("SET settledAtMs = :now, expiresAtS = :end")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(settledAtMs)")
             .expression_attribute_values(":now", number(now_ms))
-            .expression_attribute_values(":end", number(now_ms / 1_000 + SETTLED_S))
+            .expression_attribute_values(":end", number(now_ms / 1_000 + KEPT_S))
             .send()
             .await;
         match updated {
@@ -48,7 +53,7 @@ impl Cosigner {
         }
     }
 
-    /// Lists the tenant's counted payments.
+    /// Lists the tenant's counted payments, the newest first.
     pub(crate) async fn list_payments(
         &self,
         context: &RequestContext,
@@ -62,6 +67,7 @@ impl Cosigner {
             .expression_attribute_values(":pk", tenant_partition(&context.key.tenant))
             .expression_attribute_values(":open", AttributeValue::S(OPEN.to_owned()))
             .consistent_read(true)
+            .scan_index_forward(false)
             .limit(MOST)
             .send()
             .await
@@ -78,7 +84,6 @@ impl Cosigner {
                 settled_at_ms: item.settled_at_ms,
             });
         }
-        open.sort_by_key(|payment| payment.counted_at_ms);
         Ok(open)
     }
 }

@@ -50,7 +50,7 @@ impl Cosigner {
                 Err(error) => return Err(error),
             };
             let next = match known.withdrawal {
-                Some(known) if known.is_final(now_ms) => {
+                Some(known) if known.is_final(&head, now_ms) => {
                     return Ok(prepared(known, terms));
                 }
                 Some(known) => Withdrawal {
@@ -78,10 +78,27 @@ impl Cosigner {
 }
 
 impl Withdrawal {
-    /// Returns whether the nonces stay: the payment is counted, or they are new.
-    fn is_final(&self, now_ms: u64) -> bool {
-        self.counted_at_ms.is_some() || now_ms < self.prepared_at_ms + FRESH_MS
+    /// Returns whether the nonces stay: the payment is counted, or they are new and no other
+    /// signature of the wallet took them.
+    fn is_final(&self, head: &Head, now_ms: u64) -> bool {
+        let is_taken = match self.nonces {
+            Nonces::Hyperliquid(nonce) => {
+                (nonce..=latest(Exchange::Hyperliquid, now_ms)).contains(&head.hyperliquid_nonce)
+            }
+            Nonces::Aster(_, user_nonce) => {
+                let now_us = now_ms.saturating_mul(1_000);
+                (user_nonce..=latest(Exchange::Aster, now_us)).contains(&head.aster_nonce)
+            }
+            Nonces::Evm => false,
+        };
+        let is_new = now_ms < self.prepared_at_ms + FRESH_MS;
+        self.counted_at_ms.is_some() || (is_new && !is_taken)
     }
+}
+
+/// Returns the latest nonce that a correct clock explains, in the exchange's unit.
+const fn latest(exchange: Exchange, now: u64) -> u64 {
+    now.saturating_add(nonce_lead(exchange) / 2)
 }
 
 fn prepared(withdrawal: Withdrawal, terms: &Terms) -> PaymentPrepared {
@@ -97,8 +114,7 @@ fn prepared(withdrawal: Withdrawal, terms: &Terms) -> PaymentPrepared {
 /// wallet's last nonce.
 fn nonces(payment: &Payment, head: &Head, now_ms: u64) -> Nonces {
     let after = |last: u64, now: u64, exchange: Exchange| {
-        let latest = now.saturating_add(nonce_lead(exchange) / 2);
-        if (now..=latest).contains(&last) { last + 1 } else { now }
+        if (now..=latest(exchange, now)).contains(&last) { last + 1 } else { now }
     };
     match payment {
         Payment::HyperliquidWithdraw(_)

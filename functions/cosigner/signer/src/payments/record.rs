@@ -6,7 +6,7 @@
 //! | `tenant#W#walletId` | `evmnonce#chain#nonce` | the payment that holds an account's nonce |
 //! | `tenant#W#walletId` | `spent#asset` | counted payments of the wallet: see `spent` |
 //! | `tenant#P` | `spent#asset` | the same for the tenant |
-//! | `tenant#P` | `payment#walletId#id` | a counted payment that is not known to be settled |
+//! | `tenant#P` | `payment#time#walletId#id` | a counted payment, for the list of the tenant |
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::eth::Signature;
@@ -23,6 +23,15 @@ const SCHEMA: u32 = 1;
 
 /// Begins the sort key of every open payment.
 pub(super) const OPEN: &str = "payment#";
+
+/// How long a payment that is prepared and not counted is kept, in seconds.
+const UNCOUNTED_S: u64 = 24 * 60 * 60;
+
+/// How long a transaction on a chain is listed unless it is settled, in milliseconds.
+const LISTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// How long a payment stays listed after it was settled or became invalid, in seconds.
+pub(super) const KEPT_S: u64 = 7 * 24 * 60 * 60;
 
 /// A payment of a wallet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -41,6 +50,9 @@ pub(super) struct Withdrawal {
     pub(super) counted_at_ms: Option<u64>,
     /// The signatures that exist, in their order.
     pub(super) signatures: Vec<Signature>,
+    /// Expiry in Unix seconds while it is not counted; the table's TTL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expires_at_s: Option<u64>,
 }
 
 /// A counted payment in the list of its tenant.
@@ -58,6 +70,8 @@ pub(super) struct Open {
     /// When an endpoint reported it as settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settled_at_ms: Option<u64>,
+    /// Expiry in Unix seconds; the table's TTL.
+    expires_at_s: u64,
 }
 
 /// The payment that holds an account's nonce.
@@ -77,6 +91,7 @@ impl Withdrawal {
             prepared_at_ms: now_ms,
             counted_at_ms: None,
             signatures: Vec::new(),
+            expires_at_s: Some(now_ms / 1_000 + UNCOUNTED_S),
         })
     }
 
@@ -96,7 +111,8 @@ impl Withdrawal {
 
     /// Returns it as counted, with the next version.
     pub(super) fn counted(&self, now_ms: u64) -> Self {
-        Self { version: self.version + 1, counted_at_ms: Some(now_ms), ..self.clone() }
+        let (version, counted_at_ms) = (self.version + 1, Some(now_ms));
+        Self { version, counted_at_ms, expires_at_s: None, ..self.clone() }
     }
 }
 
@@ -167,8 +183,9 @@ pub(super) fn open_item(
         counted_at_ms,
         valid_until_ms,
         settled_at_ms: None,
+        expires_at_s: valid_until_ms.unwrap_or(counted_at_ms + LISTED_MS) / 1_000 + KEPT_S,
     };
-    to_record(open_key(key, id), &open)
+    to_record(open_key(key, id, counted_at_ms), &open)
 }
 
 /// Returns the item that holds an account's nonce for a payment.
@@ -189,8 +206,9 @@ pub(super) fn held_key(key: &WalletKey, (chain_id, nonce): (u64, u64)) -> Item {
     item_key(key, format!("evmnonce#{chain_id}#{nonce}"))
 }
 
-pub(super) fn open_key(key: &WalletKey, id: &PaymentId) -> Item {
-    tenant_key(&key.tenant, format!("{OPEN}{}#{id}", key.wallet_id))
+/// Returns a key whose text order is the order of counting.
+pub(super) fn open_key(key: &WalletKey, id: &PaymentId, counted_at_ms: u64) -> Item {
+    tenant_key(&key.tenant, format!("{OPEN}{counted_at_ms:016}#{}#{id}", key.wallet_id))
 }
 
 pub(super) fn tenant_partition(tenant: &Tenant) -> AttributeValue {

@@ -48,6 +48,8 @@ pub(super) struct Terms {
     /// Until when its bytes can be executed, in milliseconds after it was counted; `None` when
     /// there is no such time.
     pub(super) valid_for_ms: Option<u64>,
+    /// How long after it was counted it can be signed, in milliseconds. It counts a day longer.
+    pub(super) signable_for_ms: u64,
 }
 
 type Found<T> = Result<T, PaymentRefusal>;
@@ -89,13 +91,15 @@ impl Terms {
     }
 
     fn new(receiver: Option<Receiver>, asset: AssetId, amount: Amount, fee: Amount) -> Found<Self> {
+        let signable_for_ms = (window_hours(&asset) - 24) * HOUR_MS;
         let valid_for_ms = match asset.venue() {
             Venue::Evm(_) => None,
-            Venue::Aster | Venue::Hyperliquid => Some((window_hours(&asset) - 24) * HOUR_MS),
+            Venue::Aster | Venue::Hyperliquid => Some(signable_for_ms),
         };
         let amount =
             amount.checked_add(fee).ok_or_else(|| not_allowed("the amount is too large"))?;
-        Ok(Self { receiver, charges: vec![Charge { asset, amount, payments: 1 }], valid_for_ms })
+        let charges = vec![Charge { asset, amount, payments: 1 }];
+        Ok(Self { receiver, charges, valid_for_ms, signable_for_ms })
     }
 }
 

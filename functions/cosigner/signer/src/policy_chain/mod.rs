@@ -11,7 +11,6 @@
 //! | `tenant#P` | `change#000000000001` … | one record: a proposal, an approval or a cancellation; append-only |
 //! | `policy` | `chain` | the chains' id and the table that they began in |
 
-mod calls;
 mod chain;
 mod decide;
 mod origin;
@@ -23,8 +22,10 @@ mod verify;
 mod view;
 
 pub(crate) use chain::Chain;
-pub(crate) use origin::Origins;
-pub(crate) use record::{Action, head_of};
+pub(crate) use decide::{Case, Decided};
+pub(crate) use origin::{Origin, Origins};
+pub(crate) use record::{Action, Entry, First, head_of};
+pub(crate) use store::Chains;
 pub(crate) use verify::{History, covers, replay};
 pub(crate) use view::View;
 

@@ -84,16 +84,16 @@ impl Entry {
 /// The head as stored. The chain is text, so that `audit verify` compares exact values.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct HeadItem {
-    pub(super) schema: u32,
-    pub(super) seq: u64,
-    pub(super) hash: String,
+pub(crate) struct HeadItem {
+    pub(crate) schema: u32,
+    pub(crate) seq: u64,
+    pub(crate) hash: String,
     /// Partition of the index `heads`, whose heads are sealed daily.
-    pub(super) shard: String,
+    pub(crate) shard: String,
     /// Unix day of the last record.
-    pub(super) seal_day: u64,
+    pub(crate) seal_day: u64,
     /// The [`Chain`] as JSON text.
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 /// Parses the head of a chain.
@@ -111,7 +111,7 @@ pub(crate) fn head_of(item: Item) -> Result<Chain, StoreError> {
 
 impl Decided {
     /// Returns the change as reported to the caller.
-    pub(super) fn record(&self, action: &Action) -> ChangeRecord {
+    pub(crate) fn record(&self, action: &Action) -> ChangeRecord {
         let mut record = self.change.record(self.threshold);
         if matches!(action, Action::Cancel { .. }) {
             record.state = ChangeState::Cancelled;

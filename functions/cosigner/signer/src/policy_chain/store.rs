@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::Chain;
 use super::record::{Entry, HeadItem, head_of};
-use crate::audit::{Record, link};
+use crate::record::{Record, link};
 use crate::store::Shares;
 
 const HEAD: &str = "head";
@@ -25,14 +25,14 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// The chains' id, made with the cosigner's table.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Chains {
-    pub(super) schema: u32,
+pub(crate) struct Chains {
+    pub(crate) schema: u32,
     /// 32 random hex digits. They bind each approval to this deployment.
-    pub(super) chain_id: String,
+    pub(crate) chain_id: String,
     /// The id of the table in which it was made.
-    pub(super) table_id: String,
+    pub(crate) table_id: String,
     /// Unix milliseconds.
-    pub(super) created_at_ms: u64,
+    pub(crate) created_at_ms: u64,
 }
 
 /// Returns the key of the head of a tenant's chain.
@@ -52,7 +52,7 @@ fn change_key(tenant: &Tenant, seq: u64) -> Item {
 }
 
 /// Returns a condition that the head of a tenant's chain is the one with this number and hash.
-pub(super) fn unchanged(
+pub(crate) fn unchanged(
     table: &str,
     tenant: &Tenant,
     (seq, hash): (u64, &str),
@@ -76,7 +76,7 @@ impl Shares {
     }
 
     /// Reads the record with this number.
-    pub(super) async fn policy_entry(
+    pub(crate) async fn policy_entry(
         &self,
         tenant: &Tenant,
         seq: u64,
@@ -93,7 +93,7 @@ impl Shares {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when another record came first.
-    pub(super) async fn append_policy(
+    pub(crate) async fn append_policy(
         &self,
         before: &Chain,
         mut next: Chain,
@@ -148,13 +148,13 @@ impl Shares {
     }
 
     /// Reads the chains' id.
-    pub(super) async fn chains(&self) -> Result<Option<Chains>, StoreError> {
+    pub(crate) async fn chains(&self) -> Result<Option<Chains>, StoreError> {
         let item = self.get(key(CHAINS.to_owned(), "chain".to_owned())).await?;
         item.map(|item| from_item("id of the policy chains", item)).transpose()
     }
 
     /// Writes the chains' id. Conflicts the second time.
-    pub(super) async fn begin_chains(&self, chains: &Chains) -> Result<(), StoreError> {
+    pub(crate) async fn begin_chains(&self, chains: &Chains) -> Result<(), StoreError> {
         let item = to_record(key(CHAINS.to_owned(), "chain".to_owned()), chains)?;
         self.db
             .put_item()

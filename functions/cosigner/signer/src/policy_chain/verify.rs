@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::chain::Chain;
 use super::decide::Case;
 use super::record::{Action, Entry};
-use crate::audit::Record;
 use crate::callers::{LOCAL, OPERATOR};
+use crate::record::Record;
 
 /// The chain after each of its records, by their number.
 pub(crate) type History = BTreeMap<u64, Chain>;

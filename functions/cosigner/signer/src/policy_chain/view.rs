@@ -8,9 +8,8 @@ use platform::items::{Item, StoreError};
 
 use super::Rules;
 use super::chain::{ActiveLimit, Chain, is_at};
-use super::record::head_of;
+use super::origin::Origin;
 use super::store::{head_key, unchanged};
-use crate::party::{CallError, Cosigner};
 
 /// A tenant's policy at one time.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +32,21 @@ pub(crate) struct View {
 }
 
 impl View {
+    /// Makes the view of a chain as it is now.
+    pub(crate) fn of(tenant: &Tenant, origin: &Origin, chain: Chain, rules: &Rules) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            payments_on: origin.payments_on(&chain),
+            chain_id: origin.chain_id.clone(),
+            limits: chain.state.limits.iter().map(|known| capped(known, rules)).collect(),
+            destinations: chain.destinations(),
+            seq: chain.seq,
+            hash: chain.hash,
+            frozen: chain.state.frozen,
+            authority: chain.state.authority,
+        }
+    }
+
     /// Returns the limits of an asset, within the deployment's hard caps. An asset without limits
     /// is not paid.
     pub(crate) fn limit(&self, asset: &AssetId) -> Option<&ActiveLimit> {
@@ -55,34 +69,6 @@ impl View {
     /// Returns the key of the item that the view is made from.
     pub(crate) fn key(tenant: &Tenant) -> Item {
         head_key(tenant)
-    }
-}
-
-impl Cosigner {
-    /// Makes the view of a tenant's policy from the item with [`View::key`], as read just before.
-    pub(crate) async fn policy_view(
-        &self,
-        tenant: &Tenant,
-        head: Option<Item>,
-    ) -> Result<View, CallError> {
-        let origin = self.origin().await?;
-        let rules = self.policy.chain_rules();
-        let chain = match head {
-            Some(item) => head_of(item)?,
-            None => Chain::begin(self.policy.first_authority(tenant), origin.began()),
-        };
-        let chain = chain.at(self.clock.now_ms());
-        Ok(View {
-            tenant: tenant.clone(),
-            payments_on: origin.payments_on(&chain),
-            chain_id: origin.chain_id,
-            limits: chain.state.limits.iter().map(|known| capped(known, &rules)).collect(),
-            destinations: chain.destinations(),
-            seq: chain.seq,
-            hash: chain.hash,
-            frozen: chain.state.frozen,
-            authority: chain.state.authority,
-        })
     }
 }
 

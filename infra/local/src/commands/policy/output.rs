@@ -34,7 +34,9 @@ pub(super) fn show_record(record: &ChangeRecord, now_ms: u64, output: &impl Outp
     let names: Vec<&str> =
         record.approvals.iter().map(|approved| approved.approver.as_str()).collect();
     let (count, threshold) = (names.len(), record.threshold);
-    output.say(&format!("  approved by {} ({count} of {threshold})", names.join(", ")));
+    // The operator's cancellation needs no approval.
+    let needed = (threshold > 0).then(|| format!(" ({count} of {threshold})"));
+    output.say(&format!("  approved by {}{}", names.join(", "), needed.unwrap_or_default()));
     if record.quorum == Quorum::Root {
         output.say("  signed by the operator's approvers");
     }

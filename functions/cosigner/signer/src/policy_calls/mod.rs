@@ -1,18 +1,18 @@
-//! The calls about a tenant's policy.
+//! The calls about a tenant's policy, and the policy that payments read.
+
+mod origin;
 
 use domain::ids::Tenant;
 use domain::policy::{Approved, Change, ChangeRecord, ChangeState, PolicyState, Proposal, Quorum};
-use platform::items::StoreError;
+use platform::items::{Item, StoreError};
 use platform::metrics::{self, About, Metric};
 use protocol::{PolicyAnswer, PolicyCall, Refusal};
 
-use super::Rules;
-use super::chain::Chain;
-use super::decide::{Case, Decided};
-use super::origin::Origin;
-use super::record::{Action, Entry, First};
 use crate::audit::RequestContext;
 use crate::party::{CallError, Cosigner};
+use crate::policy_chain::{
+    Action, Case, Chain, Decided, Entry, First, Origin, Rules, View, head_of,
+};
 
 /// Attempts of a write that meets other writers.
 const TRIES: u32 = 6;
@@ -58,6 +58,18 @@ impl Cosigner {
             limits: chain.state.limits.into_iter().map(|known| known.limit).collect(),
             frozen: chain.state.frozen,
         })
+    }
+
+    /// Makes the view of a tenant's policy from the item with [`View::key`], as read just before.
+    pub(crate) async fn policy_view(
+        &self,
+        tenant: &Tenant,
+        head: Option<Item>,
+    ) -> Result<View, CallError> {
+        let origin = self.origin().await?;
+        let chain = self.chain_or_first(head.map(head_of).transpose()?, tenant, &origin);
+        let chain = chain.at(self.clock.now_ms());
+        Ok(View::of(tenant, &origin, chain, &self.policy.chain_rules()))
     }
 
     fn chain_or_first(&self, stored: Option<Chain>, tenant: &Tenant, origin: &Origin) -> Chain {

@@ -4,8 +4,9 @@
 //! repeat closes the positions of the list and no others, and tries those again that were not closed.
 //! The order for the first position has the request's own id, and the ids of the others follow from it.
 //!
-//! A position that is gone when its order is about to be signed is noted. It stays so for every
-//! repeat: a position that the market has later is a new one.
+//! A position that is gone when its order is about to be signed is noted, if the read that misses it
+//! cannot lag behind the list. It stays so for every repeat: a position that the market has later is
+//! a new one. Until then, a repeat looks for it again.
 
 use domain::ids::WalletRef;
 use futures_util::future::BoxFuture;
@@ -13,6 +14,7 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::access::ensure_not_frozen;
 use super::place::Batch;
+use super::resolve::READ_LAG_MS;
 use super::view::PlacedOrder;
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
@@ -26,8 +28,8 @@ const CLOSES: usize = 4;
 /// Maximum number of positions of one request, which are stored in one item.
 const MAX_CLOSES: usize = 500;
 
-/// The wait before a position that was not found is looked for once more, in milliseconds. A read
-/// can lag behind the one that listed the position.
+/// The wait before a position that was not found is looked for once more, in milliseconds, if the
+/// read can lag behind the one that listed the position.
 const LOOK_AGAIN_MS: u64 = 1_000;
 
 /// A request to close all positions of a wallet.
@@ -135,12 +137,14 @@ impl Trader {
                     let stored = stored.filter(|stored| stored.unit == *unit);
                     return stored.ok_or(TradeError::NoPosition { symbol: None });
                 }
+                let listed_at_ms = self.now_ms();
                 let record = ClosingRecord {
                     schema: platform::items::SCHEMA,
                     revision: self.random.uuid()?,
                     client_order_id: id.clone(),
                     unit: unit.clone(),
                     markets,
+                    listed_at_ms,
                     gone: std::collections::BTreeSet::new(),
                     expires_at_s: (now_ms + ORDER_KEPT_MS) / 1_000,
                 };
@@ -198,8 +202,8 @@ impl Trader {
         (ClosedPosition { symbol: market.symbol.to_string(), order }, is_replay)
     }
 
-    /// Closes a position of the list, unless it is noted as gone. A position that two reads do not
-    /// find is noted.
+    /// Closes a position of the list, unless it is noted as gone. Notes a position that a read does
+    /// not find which began [`READ_LAG_MS`] after the list.
     async fn close_unless_gone(
         &self,
         request: &CloseAll<'_>,
@@ -211,16 +215,21 @@ impl Trader {
         if record.gone.contains(id.as_str()) {
             return Err(gone());
         }
-        match self.close_one(request, market, id).await {
-            Err(TradeError::NoPosition { .. }) => {}
-            closed => return closed,
+        let no_lag_ms = record.listed_at_ms.saturating_add(READ_LAG_MS);
+        for is_last in [false, true] {
+            let looked_at_ms = self.now_ms();
+            match self.close_one(request, market, id).await {
+                Err(TradeError::NoPosition { .. }) => {}
+                closed => return closed,
+            }
+            if looked_at_ms >= no_lag_ms {
+                self.store.note_gone(account, record, id).await?;
+                break;
+            }
+            if !is_last {
+                self.clock().sleep_ms(LOOK_AGAIN_MS).await;
+            }
         }
-        self.clock().sleep_ms(LOOK_AGAIN_MS).await;
-        match self.close_one(request, market, id).await {
-            Err(TradeError::NoPosition { .. }) => {}
-            closed => return closed,
-        }
-        self.store.note_gone(account, record, id).await?;
         Err(gone())
     }
 

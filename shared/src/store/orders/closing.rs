@@ -37,6 +37,9 @@ pub struct ClosingRecord {
     pub unit: Fingerprint,
     /// The positions at the time of the request.
     pub markets: Vec<ClosedMarket>,
+    /// When the positions had been read, Unix milliseconds. Zero in records of earlier versions.
+    #[serde(default)]
+    pub listed_at_ms: u64,
     /// The ids of the orders whose position was gone before the order was signed. Nothing is signed
     /// under them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -180,6 +183,7 @@ mod tests {
                 market("BTC", Side::Sell, PositionSide::Both),
                 market("ETHUSDT", Side::Buy, PositionSide::Short),
             ],
+            listed_at_ms: 1_790_000_000_000,
             gone: BTreeSet::from(["all-1".to_owned()]),
             expires_at_s: 1_790_604_800,
         };
@@ -192,6 +196,7 @@ mod tests {
                 { "symbol": "BTC", "side": "SELL" },
                 { "symbol": "ETHUSDT", "side": "BUY", "positionSide": "SHORT" },
             ],
+            "listedAtMs": 1_790_000_000_000_u64,
             "gone": ["all-1"],
             "expiresAtS": 1_790_604_800,
         });

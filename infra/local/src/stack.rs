@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use axum::Router;
 use cosigner::Setting;
 use exchange_sim::{aster, chain::Chains, hyperliquid};
+use futures_util::future::join_all;
 use hyperdex_cloud::cosigner::{self as cosigner_host, CosignerProcess, CosignerSettings};
 use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_TABLE, SEALS_TABLE};
@@ -37,6 +39,9 @@ use crate::routes::{Endpoints, routes};
 use crate::sim_state::Kept;
 use crate::trading::Traders;
 use crate::webhooks::Pump;
+
+/// How long requests in progress may take when the stack stops.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// A running stack. It stops on [`Self::stop`] or when it is dropped.
 pub struct Stack {
@@ -85,8 +90,8 @@ pub struct Stack {
     /// Cause if an external DynamoDB has no usable stream. No event is published then.
     pub webhooks_off: Option<String>,
     engines: Option<Engines>,
-    stop: watch::Sender<bool>,
-    servers: Vec<JoinHandle<()>>,
+    callers: Servers,
+    parts: Servers,
     child: Option<CosignerProcess>,
     cosigner_down: Arc<AtomicBool>,
     _lock: File,
@@ -107,14 +112,14 @@ impl Stack {
         KeyFile::new(&options.data_dir).list()?;
         // Report a port in use before anything else happens.
         let api = bind("the API", options.ip, options.ports.api).await?;
-        let (sender, stop) = Stop::new();
-        let mut servers = Vec::new();
+        let (mut callers, callers_stop) = Servers::new();
+        let (mut parts, stop) = Servers::new();
 
         directory.check_kind(options.engines.is_some())?;
         // Its public half is in the cosigner's policy.
         ApproverKey::of_directory(&options.data_dir)?;
         let Cloud { kms, dynamodb, source, webhooks_off, sqs, queue, health } =
-            Cloud::start(&options, &directory, &mut servers, &stop).await?;
+            Cloud::start(&options, &directory, &mut parts.running, &stop).await?;
         let settings = CosignerSettings {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),
@@ -179,7 +184,7 @@ impl Stack {
         let made_with = (options.clock.clone(), options.random.clone());
         let control_plane =
             apikeys::router(KeyFile::new(&options.data_dir), made_with.0, made_with.1);
-        servers.push(serve(listener, control_plane, stop.clone()));
+        parts.running.push(serve(listener, control_plane, stop));
         let endpoints = Endpoints {
             dynamodb,
             kms,
@@ -222,14 +227,15 @@ impl Stack {
             options.random.clone(),
         );
         let control = Control::new(jobs_now, custody_now, &simulators, kept, admin.clone());
-        servers.push(control.serve(&options.data_dir, stop.clone())?);
+        callers.running.push(control.serve(&options.data_dir, callers_stop.clone())?);
         let served = with_console(router.clone(), &options, &endpoints, simulators)?;
         let Endpoints { dynamodb, kms, lambda, api_gateway, hyperliquid, aster, chains, .. } =
             endpoints;
         let address = url(&api);
         let api = api.allow(&options.allowed_hosts);
         let made_with = (options.clock.clone(), options.random.clone());
-        servers.push(serve_clients(api, served, options.clients, made_with, stop));
+        let api = serve_clients(api, served, options.clients, made_with, callers_stop);
+        callers.running.push(api);
         Ok(Self {
             api: address,
             dynamodb,
@@ -254,8 +260,8 @@ impl Stack {
             pump,
             webhooks_off,
             engines: options.engines,
-            stop: sender,
-            servers,
+            callers,
+            parts,
             child,
             cosigner_down,
             _lock: lock,
@@ -281,15 +287,32 @@ impl Stack {
         }
     }
 
-    /// Stops every part. Requests in progress complete.
+    /// Stops the API, and then the parts that it uses. Requests in progress complete within 5 s.
     pub async fn stop(mut self) {
-        let _ = self.stop.send(true);
-        for server in self.servers.drain(..) {
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(5), server).await;
-        }
+        self.callers.stop().await;
+        self.parts.stop().await;
         if let Some(child) = self.child.take() {
             child.stop().await;
         }
+    }
+}
+
+/// Servers that stop together.
+struct Servers {
+    signal: watch::Sender<bool>,
+    running: Vec<JoinHandle<()>>,
+}
+
+impl Servers {
+    fn new() -> (Self, Stop) {
+        let (signal, stop) = Stop::new();
+        (Self { signal, running: Vec::new() }, stop)
+    }
+
+    async fn stop(&mut self) {
+        let _ = self.signal.send(true);
+        let all = join_all(self.running.drain(..));
+        let _ = tokio::time::timeout(STOP_WITHIN, all).await;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use domain::intent::HyperliquidChain;
 use platform::env::ConfigError;
 use platform::networks::hyperliquid_chain;
@@ -39,6 +39,12 @@ pub fn router(chain: HyperliquidChain) -> Router {
         .route("/api/trading/{exchange}/deposit", post(guide_order))
         .route("/api/trading/{exchange}/transfer", post(guide_order))
         .route("/api/trading/{exchange}/transfers/{transferId}", get(guide_order))
+        .route("/api/trading/lighter/apikey", get(guide_key).post(guide_key).delete(guide_key))
+        .route("/api/trading/lighter/apikey/rotate", post(guide_key))
+        .route("/api/trading/lighter/agents", get(guide_key))
+        .route("/api/trading/lighter/agents/{agentName}", delete(guide_key))
+        .route("/api/trading/lighter/positions/close", post(guide_call))
+        .route("/api/trading/lighter/fills", get(guide_call))
         .route_layer(Requires::scope(Scope::Read).while_suspended())
 }
 
@@ -66,6 +72,19 @@ async fn guide_transfer(_caller: Caller) -> ApiError {
 
 async fn guide(_caller: Caller, PathName(exchange): PathName) -> ApiError {
     not_served(&exchange)
+}
+
+/// The keys of Lighter, which callers bring.
+async fn guide_key(_caller: Caller) -> ApiError {
+    not_served("lighter")
+}
+
+/// The calls that have another form on Lighter, or none.
+async fn guide_call(_caller: Caller) -> ApiError {
+    ApiError::new(422, "NOT_OFFERED_BY_EXCHANGE", "Lighter does not have this call here").advise(
+        "To close a position, place a reduce-only order with POST /api/trading/lighter/orders. Read \
+         fills at Lighter itself.",
+    )
 }
 
 /// Fails before the handler runs: an exchange with orders has functions of its own.

@@ -8,8 +8,8 @@ use domain::builder::{Builder, BuilderFee};
 use domain::ids::Exchange;
 use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::{
-    AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, PAYMENT_DELAY_S, Port,
-    Ports,
+    AllowedHost, AsterTarget, Engines, HyperliquidTarget, LighterTarget, Limits, Options,
+    PAYMENT_DELAY_S, Port, Ports,
 };
 use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
@@ -77,6 +77,14 @@ pub(crate) struct Serve {
     /// Default: the network of --aster-url, else Hyperliquid's network.
     #[arg(long, env = "ASTER_CHAIN", value_parser = chain, global = true)]
     aster_chain: Option<HyperliquidChain>,
+    /// URL of Lighter; default: the simulator
+    ///
+    /// https, or http on loopback.
+    #[arg(long, env = "LIGHTER_URL", value_parser = url, global = true)]
+    lighter_url: Option<Url>,
+    /// Chain id of Lighter's network
+    #[arg(long, env = "LIGHTER_CHAIN_ID", default_value_t = 304, global = true)]
+    lighter_chain_id: u32,
     /// Chain id of a wallet's approval on Aster
     #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
     aster_signature_chain_id: u64,
@@ -111,6 +119,9 @@ pub(crate) struct Serve {
     /// Weight that may be used at Aster in a minute
     #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     aster_weight_per_minute: Option<u64>,
+    /// Requests that may be sent to Lighter in a minute
+    #[arg(long, env = "LIGHTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(20..))]
+    lighter_weight_per_minute: Option<u64>,
     /// Percent of an exchange's weight for one tenant alone
     #[arg(long, env = "TENANT_BUDGET_PERCENT", value_parser = clap::value_parser!(u64).range(1..=100))]
     tenant_budget_percent: Option<u64>,
@@ -157,6 +168,11 @@ pub(crate) struct Serve {
     /// Default: 3002, or a free port when 3002 is in use.
     #[arg(long)]
     aster_port: Option<u16>,
+    /// Port of Lighter's simulator; 0 picks a free port
+    ///
+    /// Default: 3003, or a free port when 3003 is in use.
+    #[arg(long)]
+    lighter_port: Option<u16>,
     /// Port of the stand-in for EVM chains; 0 picks a free port
     #[arg(long, default_value_t = 0)]
     chains_port: u16,
@@ -193,6 +209,12 @@ const HYPERLIQUID_PORT: u16 = 3001;
 /// Default port of Aster's simulator.
 const ASTER_PORT: u16 = 3002;
 
+/// Requests to Lighter's simulator in a minute.
+const LIGHTER_WEIGHT: u64 = 2_400;
+
+/// Port of Lighter's simulator.
+const LIGHTER_PORT: u16 = 3003;
+
 fn simulator_port(given: Option<u16>, default: u16) -> Port {
     given.map_or(Port::Preferred(default), Port::Exactly)
 }
@@ -215,9 +237,12 @@ impl Serve {
             sqs: self.sqs_port,
             hyperliquid: simulator_port(self.hyperliquid_port, HYPERLIQUID_PORT),
             aster: simulator_port(self.aster_port, ASTER_PORT),
+            lighter: simulator_port(self.lighter_port, LIGHTER_PORT),
             chains: self.chains_port,
         };
         (options.hyperliquid, options.aster) = self.targets()?;
+        options.lighter =
+            LighterTarget { url: self.lighter_url.clone(), chain_id: self.lighter_chain_id };
         let budget = &mut options.budget;
         if let Some(weight) = self.hyperliquid_weight_per_minute {
             budget.per_minute[Exchange::Hyperliquid] = weight;
@@ -225,6 +250,9 @@ impl Serve {
         if let Some(weight) = self.aster_weight_per_minute {
             budget.per_minute[Exchange::Aster] = weight;
         }
+        // The simulator's limit is that of a premium account.
+        budget.per_minute[Exchange::Lighter] =
+            self.lighter_weight_per_minute.unwrap_or(LIGHTER_WEIGHT);
         if let Some(percent) = self.tenant_budget_percent {
             budget.tenant_percent = percent;
         }

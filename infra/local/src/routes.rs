@@ -28,7 +28,8 @@ use shared::credentials::{Registrar, Registrars};
 use shared::evm::Chains;
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{
-    AsterConfig, HyperliquidConfig, aster, aster_public_url, aster_spot_url, hyperliquid,
+    AsterConfig, HyperliquidConfig, LighterConfig, aster, aster_public_url, aster_spot_url,
+    hyperliquid,
 };
 use shared::key_admin::KeyAdmin;
 use shared::money::{Tracker, TrackerParts};
@@ -65,6 +66,8 @@ pub struct Endpoints {
     pub hyperliquid: Url,
     /// URL of Aster.
     pub aster: Url,
+    /// URL of Lighter.
+    pub lighter: Url,
     /// URL of the chains' nodes: each is at the path of its id.
     pub chains: Url,
 }
@@ -156,6 +159,16 @@ impl Endpoints {
         }
     }
 
+    /// Returns the settings of Lighter's clients.
+    pub(crate) fn lighter_config(&self, options: &Options) -> LighterConfig {
+        LighterConfig {
+            url: self.lighter.clone(),
+            chain_id: options.lighter.chain_id,
+            call_timeout_ms: options.exchange_timeout_ms,
+            keys_in_query: true,
+        }
+    }
+
     /// Returns the settings of Aster's clients.
     pub(crate) fn aster_config(&self, options: &Options) -> AsterConfig {
         AsterConfig {
@@ -213,6 +226,7 @@ impl Endpoints {
         Traders {
             aster: Trader::aster(parts(), &self.aster_config(options)),
             hyperliquid: Trader::hyperliquid(parts(), &self.hyperliquid_config(options)),
+            lighter: Trader::lighter(parts(), &self.lighter_config(options)),
             payments: self.payments(options, spender),
         }
     }
@@ -321,16 +335,17 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
     let custody = |function: &str| endpoints.custody_of(options, function);
     let registrars = endpoints.registrars(options, Spender::Caller);
     // All functions share one client of each exchange, and therefore its circuit.
-    let registrar = |exchange, function| {
-        let client = registrars.of(exchange).client.clone();
+    let (aster, hyperliquid) = (&registrars.aster.client, &registrars.hyperliquid.client);
+    let registrar = |client: &ExchangeClient, function| {
+        let client = client.clone();
         Registrar { custody: custody(function), client }
     };
     let registrars = |function| Registrars {
-        aster: registrar(Exchange::Aster, function),
-        hyperliquid: registrar(Exchange::Hyperliquid, function),
+        aster: registrar(aster, function),
+        hyperliquid: registrar(hyperliquid, function),
     };
     let traders = endpoints.traders(options, Spender::Caller);
-    let resolvers = Resolvers::new(PerExchange::from_fn(|it| traders.of(it).clone()));
+    let resolvers = Resolvers::new(traders.aster.clone(), traders.hyperliquid.clone());
     let return_private_key = options.return_private_key;
     let creator = custody("create-wallet").with_quota(options.wallets_per_tenant);
     let routes = Router::new()
@@ -343,9 +358,9 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(get_wallet::router(store.clone()))
         .merge(list_wallets::router(store.clone()))
         .merge(sign_message::router(custody("sign-message")))
-        .merge(register_aster::router(registrar(Exchange::Aster, "register-aster")))
+        .merge(register_aster::router(registrar(aster, "register-aster")))
         .merge(register_hyperliquid::router(RegisterHyperliquid {
-            registrar: registrar(Exchange::Hyperliquid, "register-hyperliquid"),
+            registrar: registrar(hyperliquid, "register-hyperliquid"),
             return_private_key,
         }))
         .merge(get_apikey::router(GetApiKey { store, clock: options.clock.clone() }))

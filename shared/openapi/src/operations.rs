@@ -3,6 +3,7 @@
 mod accounts;
 mod agents;
 mod exchanges;
+mod lighter;
 mod orders;
 mod payment_policy;
 mod payments;
@@ -175,6 +176,7 @@ pub(crate) fn all() -> Vec<Operation> {
         all.extend(orders::all(exchange));
         all.extend(accounts::all(exchange));
     }
+    all.extend(lighter::all());
     all.extend(others());
     all.extend(accounts::with_wallet_in_path());
     all.extend(orders::elsewhere());

@@ -14,7 +14,7 @@ use tower::Layer;
 use super::error::ApiError;
 use super::layer::{Layered, layered};
 
-const LIGHTER: &str = "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex.";
+const LIGHTER: &str = "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex. Then trade with them: POST /api/trading/lighter/orders, or store them with PUT /api/trading/lighter/credentials.";
 
 /// The exchange in `/api/trading/{exchange}/apikey`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -21,7 +21,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use cosigner::Setting;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, hyperliquid, lighter};
 use http::StatusCode;
 use http::request::Parts;
 use hyperdex_cloud::cosigner::{CosignerSettings, router as cosigner_router};
@@ -74,6 +74,7 @@ struct Inner {
     clock: TestClock,
     hyperliquid: hyperliquid::Exchange,
     aster: aster::Exchange,
+    lighter: lighter::Exchange,
     /// Calls whose connections broke, and which arrive later.
     late: Mutex<Vec<Late>>,
 }
@@ -105,6 +106,7 @@ impl Proxy {
             ("kms", stack.kms.clone()),
             ("hyperliquid", trimmed(&stack.hyperliquid)),
             ("aster", trimmed(&stack.aster)),
+            ("lighter", trimmed(&stack.lighter)),
             ("chains", trimmed(&stack.chains)),
             ("api", stack.api.clone()),
             ("apigateway", stack.api_gateway.clone()),
@@ -138,6 +140,7 @@ impl Proxy {
             clock: app.clock.clone(),
             hyperliquid: stack.hyperliquid_sim.clone(),
             aster: stack.aster_sim.clone(),
+            lighter: stack.lighter_sim.clone(),
             late: Mutex::default(),
         }));
         let router = Router::new().fallback(pass).with_state(proxy.clone());
@@ -243,6 +246,7 @@ impl Process {
             api_gateway: url("apigateway"),
             hyperliquid: url("hyperliquid").parse().expect("a URL"),
             aster: url("aster").parse().expect("a URL"),
+            lighter: url("lighter").parse().expect("a URL"),
             chains: url("chains").parse().expect("a URL"),
         }
     }

@@ -78,6 +78,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => app.stack.aster_sim.executions(self.address),
             Exchange::Hyperliquid => app.stack.hyperliquid_sim.executions(self.address),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -87,6 +88,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => app.stack.aster_sim.open_orders_of(self.address),
             Exchange::Hyperliquid => app.stack.hyperliquid_sim.open_orders_of(self.address),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -188,6 +190,7 @@ impl Desk {
                 let agents = app.stack.hyperliquid_sim.agents_of(self.address).into_iter();
                 (app.stack.hyperliquid_sim.snapshot(), agents.map(|agent| agent.address).collect())
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let snapshot: Value = serde_json::from_slice(&snapshot.unwrap()).unwrap();
         let signers = snapshot["nonces"].as_object().expect("the used nonces").iter();
@@ -197,6 +200,7 @@ impl Desk {
         let is_change = |nonce: &u64| match self.exchange() {
             Exchange::Aster => nonce.is_multiple_of(shared::trading::ledger::ASTER_NONCE_STEP),
             Exchange::Hyperliquid => true,
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         nonces.filter(is_change).collect()
     }
@@ -210,6 +214,7 @@ impl Desk {
                 let signed_ms = match self.exchange() {
                     Exchange::Aster => submission.nonce / 1_000,
                     Exchange::Hyperliquid => submission.nonce,
+                    Exchange::Lighter => unreachable!("no wallet is registered there"),
                 };
                 signed_ms + 120_000 < now_ms
             })

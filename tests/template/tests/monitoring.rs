@@ -333,6 +333,7 @@ fn resolve_job_that_does_not_run_is_reported_within_minutes() {
     for (name, function) in [
         ("NoHyperliquidResolveRuns", "resolve-orders-hyperliquid"),
         ("NoAsterResolveRuns", "resolve-orders-aster"),
+        ("NoLighterResolveRuns", "resolve-orders-lighter"),
     ] {
         let of = alarm(&stacks, name);
         assert_eq!(

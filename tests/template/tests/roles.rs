@@ -203,37 +203,46 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
     let exchanges = [
         "cancel-orders-aster",
         "cancel-orders-hyperliquid",
+        "cancel-orders-lighter",
         "close-position-aster",
         "close-position-hyperliquid",
         "delete-agent",
         "delete-apikey",
         "get-balances-aster",
         "get-balances-hyperliquid",
+        "get-balances-lighter",
         "get-fills-aster",
         "get-fills-hyperliquid",
         "get-orders-aster",
         "get-orders-hyperliquid",
+        "get-orders-lighter",
         "get-positions-all",
         "get-positions-aster",
         "get-positions-hyperliquid",
+        "get-positions-lighter",
         "get-token-transfer",
         "get-transfer-aster",
         "get-transfer-hyperliquid",
         "list-agents",
         "modify-order-aster",
         "modify-order-hyperliquid",
+        "modify-order-lighter",
         "place-order-aster",
         "place-order-hyperliquid",
+        "place-order-lighter",
         "reconcile-apikeys",
         "register-aster",
         "register-hyperliquid",
         "renew-apikeys",
         "resolve-orders-aster",
         "resolve-orders-hyperliquid",
+        "resolve-orders-lighter",
         "rotate-apikey",
         "send-tokens",
+        "set-credentials-lighter",
         "set-leverage-aster",
         "set-leverage-hyperliquid",
+        "set-leverage-lighter",
         "transfer-hyperliquid",
         "withdraw-aster",
         "withdraw-hyperliquid",
@@ -243,7 +252,7 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
         exchanges.map(|package| format!("{package} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (61, 97));
+    assert_eq!((traced, on.len()), (72, 117));
     // Network permissions of a function in a VPC are for Lambda, not for the code.
     let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {

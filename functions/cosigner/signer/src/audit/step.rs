@@ -89,13 +89,15 @@ impl Head {
     fn take_nonce(&mut self, exchange: Exchange, nonce: u64, now_ms: u64) -> Result<(), Refusal> {
         let now = match exchange {
             Exchange::Aster => now_ms.saturating_mul(1_000),
-            Exchange::Hyperliquid => now_ms,
+            Exchange::Hyperliquid | Exchange::Lighter => now_ms,
         };
         // Half of the endpoint's own allowance; the clocks may differ by the other half.
         let latest = now.saturating_add(nonce_lead(exchange) / 2);
         let last = match exchange {
             Exchange::Aster => &mut self.aster_nonce,
             Exchange::Hyperliquid => &mut self.hyperliquid_nonce,
+            // No intent is for Lighter, whose keys callers bring.
+            Exchange::Lighter => return Ok(()),
         };
         if nonce <= *last && *last <= latest {
             return Err(Refusal::Policy(NONCE_USED.into()));

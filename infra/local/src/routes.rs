@@ -5,7 +5,6 @@ use create_webhook::CreateWebhook;
 use delete_apikey::DeleteApiKeys;
 use deliver_webhook::DeliverWebhook;
 use domain::clock::Clock;
-use domain::ids::{Exchange, PerExchange};
 use domain::intent::MAX_AGENT_VALIDITY_MS;
 use domain::money::Chains as Networks;
 use exchange_sim::chain::CHAIN_IDS;
@@ -28,8 +27,8 @@ use shared::credentials::{Registrar, Registrars};
 use shared::evm::Chains;
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{
-    AsterConfig, HyperliquidConfig, LighterConfig, aster, aster_public_url, aster_spot_url,
-    hyperliquid,
+    AsterConfig, ExchangeClient, HyperliquidConfig, LighterConfig, aster, aster_public_url,
+    aster_spot_url, hyperliquid,
 };
 use shared::key_admin::KeyAdmin;
 use shared::money::{Tracker, TrackerParts};

@@ -82,6 +82,27 @@ impl Trader {
         Ok((&record).into())
     }
 
+    /// Returns a key with the slot in which Lighter lists its public key.
+    ///
+    /// # Errors
+    /// [`TradeError::KeyNotListed`] when no slot of the account has it; otherwise when Lighter fails.
+    pub async fn lighter_key_in_slot(
+        &self,
+        tenant: &Tenant,
+        key: SecretKey,
+        account_index: u64,
+    ) -> Result<Arc<Credential>, TradeError> {
+        let client = self.lighter_client()?;
+        let public_key = key.public_key().to_string();
+        let ask = || {
+            let slot = client.slot_of(account_index, public_key.as_str());
+            Box::pin(slot) as Question<'_, Option<u8>>
+        };
+        let slot = self.client.ask(tenant, 1, ask).await?;
+        let api_key_index = slot.ok_or(TradeError::KeyNotListed)?;
+        Ok(Arc::new(Credential { account_index, api_key_index, key: Arc::new(key) }))
+    }
+
     /// Returns the stored key of an account, without the private one.
     ///
     /// # Errors

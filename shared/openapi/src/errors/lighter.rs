@@ -29,6 +29,8 @@ pub(crate) fn keys() -> Vec<ApiError> {
     let mut errors = parts();
     errors.extend([two_lighter_keys(), key_in_query_refused()]);
     errors.push(ApiError::bad_request("apiKeyPrivateKey must be given once"));
+    // The key of a body without its slot is looked up.
+    errors.push(of(TradeError::KeyNotListed));
     errors
 }
 

@@ -145,12 +145,16 @@ impl LighterKeys {
 
     async fn credential(&self, caller: &Caller, given: Given) -> Result<Arc<Credential>, ApiError> {
         let exchange = self.trader.exchange();
+        if let Some((key, account)) = given.without_slot()? {
+            let found = self.trader.lighter_key_in_slot(&caller.tenant, key, account).await;
+            return found.map_err(|error| failed(&self.trader, Action::Credentials, error));
+        }
         if let Some(credential) = given.credential()? {
             return Ok(Arc::new(credential));
         }
         let missing = || no_credential(exchange, CredentialGap::Missing);
         let account = given.account()?.ok_or_else(missing)?;
         let stored = self.trader.open_lighter_key(&caller.tenant, account).await;
-        stored.map_err(|error| failed(&self.trader, Action::Place, error))?.ok_or_else(missing)
+        stored.map_err(|error| failed(&self.trader, Action::Credentials, error))?.ok_or_else(missing)
     }
 }

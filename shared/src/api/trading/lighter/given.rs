@@ -3,6 +3,7 @@
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Uri};
+use lighter_signer::SecretKey;
 use serde_json::Value;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -94,6 +95,22 @@ impl Given {
         }
     }
 
+    /// Returns the key and the account of a body without the slot, which the published body of the
+    /// aggregator lacks.
+    ///
+    /// # Errors
+    /// 400, naming the part that is invalid, and never its value.
+    pub(super) fn without_slot(&self) -> Result<Option<(SecretKey, u64)>, ApiError> {
+        match &self.parts.0 {
+            [Some(key), None, Some(account)] if self.source == Source::Body => {
+                let account = parse_account(account).map_err(fault)?;
+                let key = SecretKey::parse(key).map_err(|error| fault(error.into()))?;
+                Ok(Some((key, account)))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Returns the account, if the request names one.
     ///
     /// # Errors
@@ -120,12 +137,13 @@ fn twice(name: &str) -> ApiError {
 }
 
 /// Puts a part into its place, which must be empty.
-fn put(triple: &mut Triple, place: usize, text: &str, name: &str) -> Result<(), ApiError> {
+fn put(triple: &mut Triple, place: usize, text: String, name: &str) -> Result<(), ApiError> {
+    let text = Zeroizing::new(text);
     let Some(slot) = triple.0.get_mut(place) else { return Ok(()) };
     if slot.is_some() {
         return Err(twice(name));
     }
-    *slot = Some(Zeroizing::new(text.to_owned()));
+    *slot = Some(text);
     Ok(())
 }
 
@@ -137,7 +155,7 @@ fn take_query(uri: &mut Uri) -> Result<Triple, ApiError> {
     let mut has_rest = false;
     for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
         match NAMES.iter().position(|known| *known == name) {
-            Some(place) => put(&mut taken, place, &text, &name)?,
+            Some(place) => put(&mut taken, place, text.into_owned(), &name)?,
             None => {
                 rest.append_pair(&name, &text);
                 has_rest = true;
@@ -163,7 +181,7 @@ fn take_headers(headers: &mut HeaderMap) -> Result<Triple, ApiError> {
         headers.remove(name);
         for value in values {
             // A value that is not text has no valid form either.
-            put(&mut taken, place, value.to_str().unwrap_or("?"), name.as_str())?;
+            put(&mut taken, place, value.to_str().unwrap_or("?").to_owned(), name.as_str())?;
         }
     }
     Ok(taken)
@@ -173,13 +191,14 @@ fn take_headers(headers: &mut HeaderMap) -> Result<Triple, ApiError> {
 fn take_body(headers: &HeaderMap, body: &[u8]) -> Result<(Triple, Vec<u8>), ApiError> {
     let mut taken = Triple::default();
     let mut json = JsonBody::parse(headers, body)?;
-    let Some(credentials) = json.take("credentials") else { return Ok((taken, body.to_vec())) };
-    if let Some(lighter) = credentials.get("lighter").and_then(Value::as_object) {
+    let credentials = json.take("credentials");
+    let Some(mut credentials) = credentials else { return Ok((taken, body.to_vec())) };
+    if let Some(lighter) = credentials.get_mut("lighter").and_then(Value::as_object_mut) {
         for (place, name) in NAMES.into_iter().enumerate() {
-            match lighter.get(name) {
+            match lighter.remove(name) {
                 None | Some(Value::Null) => {}
                 Some(Value::String(text)) => put(&mut taken, place, text, name)?,
-                Some(Value::Number(number)) => put(&mut taken, place, &number.to_string(), name)?,
+                Some(Value::Number(number)) => put(&mut taken, place, number.to_string(), name)?,
                 Some(_) => {
                     let error = format!("credentials.lighter.{name} must be a string");
                     return Err(ApiError::bad_request(error));

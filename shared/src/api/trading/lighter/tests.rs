@@ -116,6 +116,24 @@ fn incomplete_or_invalid_key_is_refused_without_its_value() {
 }
 
 #[test]
+fn body_may_omit_the_slot() {
+    let slotless = body(KEY).replace(r#""apiKeyIndex":5,"#, "");
+    let (given, ..) = take("/x", &[], &slotless).unwrap();
+    let (key, account) = given.without_slot().unwrap().unwrap();
+    assert_eq!((key.to_bytes()[..4].to_vec(), account), (vec![0x09, 0x15, 0xb8, 0x89], 281_190));
+    // The other forms name all three parts, as published.
+    let query = format!("/x?apiKeyPrivateKey={KEY}&accountIndex=281190");
+    for (uri, headers) in [(query.as_str(), &[][..]), ("/x", &headers(KEY)[..1])] {
+        let (given, ..) = take(uri, headers, "").unwrap();
+        assert!(given.without_slot().unwrap().is_none());
+        assert_eq!(given.credential().unwrap_err().status, 400);
+    }
+    let (given, ..) = take("/x", &[], &slotless.replace("281190", "-1")).unwrap();
+    let Err(error) = given.without_slot() else { panic!("refused") };
+    assert_eq!((error.status, error.error.starts_with("accountIndex")), (400, true));
+}
+
+#[test]
 fn account_alone_names_a_stored_key() {
     for (uri, headers) in
         [("/x?accountIndex=281190", &[][..]), ("/x", &[("X-LIGHTER-ACCOUNT-INDEX", "281190")][..])]

@@ -28,7 +28,7 @@ pub const CODES: [Known; 57] = [
     (21108, TradeCode::AgentUnknown),
     (21109, TradeCode::AgentUnknown),
     (21120, TradeCode::AgentUnknown),
-    (20558, TradeCode::RegionBlocked),
+    (REGION, TradeCode::RegionBlocked),
     (21100, TradeCode::DepositRequired),
     // The nonce was not used: a larger one can sign the same order.
     (21104, TradeCode::NonceTooLow),
@@ -87,6 +87,9 @@ pub const CODES: [Known; 57] = [
 /// The codes of a thing that does not exist: an order, a transaction, an account.
 const ABSENT: [u64; 3] = [21500, 29404, 21600];
 
+/// The code of a request from a region that the exchange excludes.
+const REGION: u64 = 20558;
+
 /// The codes after which the exchange may have processed the request.
 const UNKNOWN: [u64; 2] = [29500, 29501];
 
@@ -118,26 +121,24 @@ fn opened(answer: &Answer) -> Result<Value, Failure> {
     match (answer.status, code) {
         (200, Some(OK)) => body.ok_or_else(|| bad("no body".to_owned())),
         (_, Some(code)) if UNKNOWN.contains(&code) => Err(bad(format!("code {code}"))),
-        // The exchange names the block by region in its own form, whatever the status.
-        (_, Some(code)) if code == 20558 || (400..500).contains(&answer.status) || code > OK => {
-            match meaning(code) {
-                Some(TradeCode::RateLimited { retry_after_s }) => {
-                    let retry_after_s = answer.wait_s(retry_after_s);
-                    let code_of = TradeCode::RateLimited { retry_after_s };
-                    Err(Failure::Refused(code, TradeRefusal::new(code_of, message)))
-                }
-                Some(meaning) => Err(Failure::Refused(code, TradeRefusal::new(meaning, message))),
-                None if answer.status == 400 => Err(Failure::Refused(
-                    code,
-                    TradeRefusal::new(TradeCode::OrderRejected, message),
-                )),
-                None => Err(bad(format!("HTTP {} with code {code}", answer.status))),
-            }
-        }
-        (429, _) => {
+        (429, code) if code.and_then(meaning).is_none() => {
             let code = TradeCode::RateLimited { retry_after_s: answer.wait_s(RETRY_AFTER_S) };
             Err(Failure::Refused(429, TradeRefusal::new(code, message)))
         }
+        // The exchange names the block by region in its own form, whatever the status. With every other
+        // code a status of the server leaves open what was processed.
+        (200 | 400..=499, Some(code)) | (_, Some(code @ REGION)) => match meaning(code) {
+            Some(TradeCode::RateLimited { retry_after_s }) => {
+                let retry_after_s = answer.wait_s(retry_after_s);
+                let code_of = TradeCode::RateLimited { retry_after_s };
+                Err(Failure::Refused(code, TradeRefusal::new(code_of, message)))
+            }
+            Some(meaning) => Err(Failure::Refused(code, TradeRefusal::new(meaning, message))),
+            None if answer.status == 400 || ABSENT.contains(&code) => {
+                Err(Failure::Refused(code, TradeRefusal::new(TradeCode::OrderRejected, message)))
+            }
+            None => Err(bad(format!("HTTP {} with code {code}", answer.status))),
+        },
         // The firewall answers 405 for a minute, the content delivery network 403 with HTML.
         (403 | 405 | 451, None) => {
             Err(Failure::Unknown(Unclear::Blocked(answer.blocked_words()).into()))

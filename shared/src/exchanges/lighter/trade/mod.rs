@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `answer` | the meaning of codes |
+//! | `keys` | the public keys of an account |
 //! | `markets` | markets, and the exact integers of their orders |
 //! | `read` | orders, and what has become of a transaction |
 //! | `account` | positions, balances and leverage |
@@ -12,6 +13,7 @@
 
 pub mod account;
 pub mod answer;
+mod keys;
 pub mod markets;
 pub mod read;
 
@@ -270,25 +272,6 @@ impl Client {
         let listed = body.get("sub_accounts").and_then(Value::as_array);
         let first = listed.and_then(|listed| listed.first()?.get("index")?.as_u64());
         first.map(Some).ok_or_else(|| unreadable("the accounts of an owner", &answer))
-    }
-
-    /// Returns the public key in a slot of an account, as 80 hex digits. `None` means that the slot is
-    /// empty or does not exist.
-    ///
-    /// # Errors
-    /// Fails when the exchange does not state it.
-    pub async fn public_key(&self, account: u64, slot: u8) -> Result<Option<String>, AskError> {
-        let (account, slot) = (account.to_string(), u64::from(slot));
-        let text = slot.to_string();
-        let pairs = [("account_index", account.as_str()), ("api_key_index", &text)];
-        let answer = self.get("apikeys", &pairs).await?;
-        let Some(body) = found("the keys of an account", &answer)? else { return Ok(None) };
-        let listed = body.get("api_keys").and_then(Value::as_array);
-        let listed = listed.ok_or_else(|| unreadable("the keys of an account", &answer))?;
-        let is_it = |key: &&Value| key.get("api_key_index").and_then(Value::as_u64) == Some(slot);
-        let key = listed.iter().find(is_it).and_then(|key| key.get("public_key")?.as_str());
-        let key = key.map(|key| key.trim_start_matches("0x").to_lowercase());
-        Ok(key.filter(|key| key.bytes().any(|digit| digit != b'0')))
     }
 
     /// Looks up an order: by the client's index, or by the exchange's among the open orders and the

@@ -41,7 +41,9 @@ fn refused_transaction_has_the_meaning_of_its_code() {
         assert_eq!(code(400, body), expected, "{body}");
     }
     let region = r#"{"code":20558,"message":"restricted jurisdiction"}"#;
-    assert_eq!(code(403, region), TradeCode::RegionBlocked);
+    for status in [200, 403, 451, 503] {
+        assert_eq!(code(status, region), TradeCode::RegionBlocked);
+    }
     let limited = r#"{"code":23000,"message":"Too Many Requests!"}"#;
     assert!(matches!(code(429, limited), TradeCode::RateLimited { retry_after_s: 60 }));
 }
@@ -51,6 +53,8 @@ fn server_error_leaves_the_outcome_unknown() {
     for (status, body) in [
         (500, r#"{"code":29500,"message":"internal"}"#),
         (400, r#"{"code":29501,"message":"timeout"}"#),
+        (503, r#"{"code":21104,"message":"invalid nonce"}"#),
+        (200, r#"{"code":29999,"message":"new"}"#),
         (502, "<html>bad gateway</html>"),
         (200, "not JSON"),
     ] {
@@ -70,7 +74,9 @@ fn page_of_the_edge_is_a_block() {
 
 #[test]
 fn absent_transaction_is_nothing_and_absent_account_is_refused() {
-    let absent = Answer::new(400, r#"{"code":21500,"message":"transaction not found"}"#);
-    assert!(found("a transaction", &absent).unwrap().is_none());
-    assert!(matches!(stated("an account", &absent), Err(AskError::Refused(_))));
+    for status in [200, 400, 404] {
+        let absent = Answer::new(status, r#"{"code":21500,"message":"transaction not found"}"#);
+        assert!(found("a transaction", &absent).unwrap().is_none(), "{status}");
+        assert!(matches!(stated("an account", &absent), Err(AskError::Refused(_))));
+    }
 }

@@ -15,6 +15,7 @@ use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
 use shared::api::cors::Origins;
 use shared::api::trading::POLICY_DELAY_HOURS;
+use shared::exchanges::lighter::config::network_of_chain;
 use shared::exchanges::networks::{check_network, network_of};
 use shared::wallets::WALLETS_PER_TENANT;
 use url::Url;
@@ -85,6 +86,9 @@ pub(crate) struct Serve {
     /// Chain id of Lighter's network
     #[arg(long, env = "LIGHTER_CHAIN_ID", default_value_t = 304, global = true)]
     lighter_chain_id: u32,
+    /// Whether a key in the query is accepted on Lighter's routes
+    #[arg(long, env = "LIGHTER_KEYS_IN_QUERY", default_value_t = true, action = clap::ArgAction::Set, global = true)]
+    lighter_keys_in_query: bool,
     /// Chain id of a wallet's approval on Aster
     #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
     aster_signature_chain_id: u64,
@@ -241,8 +245,7 @@ impl Serve {
             chains: self.chains_port,
         };
         (options.hyperliquid, options.aster) = self.targets()?;
-        options.lighter =
-            LighterTarget { url: self.lighter_url.clone(), chain_id: self.lighter_chain_id };
+        options.lighter = self.lighter()?;
         let budget = &mut options.budget;
         if let Some(weight) = self.hyperliquid_weight_per_minute {
             budget.per_minute[Exchange::Hyperliquid] = weight;
@@ -251,8 +254,10 @@ impl Serve {
             budget.per_minute[Exchange::Aster] = weight;
         }
         // The simulator's limit is that of a premium account.
-        budget.per_minute[Exchange::Lighter] =
-            self.lighter_weight_per_minute.unwrap_or(LIGHTER_WEIGHT);
+        let simulated = self.lighter_url.is_none().then_some(LIGHTER_WEIGHT);
+        if let Some(weight) = self.lighter_weight_per_minute.or(simulated) {
+            budget.per_minute[Exchange::Lighter] = weight;
+        }
         if let Some(percent) = self.tenant_budget_percent {
             budget.tenant_percent = percent;
         }
@@ -275,7 +280,15 @@ impl Serve {
         Ok(options)
     }
 
-    /// Returns both exchanges, each with its network.
+    fn lighter(&self) -> Result<LighterTarget, ConfigError> {
+        let (url, chain_id) = (self.lighter_url.clone(), self.lighter_chain_id);
+        if let Some(url) = &url {
+            check_network(Exchange::Lighter, "LIGHTER_URL", url, network_of_chain(chain_id))?;
+        }
+        Ok(LighterTarget { url, chain_id, keys_in_query: self.lighter_keys_in_query })
+    }
+
+    /// Returns the exchanges at which wallets are registered, each with its network.
     fn targets(&self) -> Result<(HyperliquidTarget, AsterTarget), ConfigError> {
         let of_url = |url: &Option<Url>| url.as_ref().and_then(network_of);
         let hyperliquid = HyperliquidTarget {

@@ -46,11 +46,13 @@ pub struct LighterTarget {
     pub url: Option<Url>,
     /// Chain id of the network for which requests are signed.
     pub chain_id: u32,
+    /// Whether the published form with the key in the query is accepted.
+    pub keys_in_query: bool,
 }
 
 impl Default for LighterTarget {
     fn default() -> Self {
-        Self { url: None, chain_id: MAINNET }
+        Self { url: None, chain_id: MAINNET, keys_in_query: true }
     }
 }
 

@@ -164,7 +164,7 @@ impl Endpoints {
             url: self.lighter.clone(),
             chain_id: options.lighter.chain_id,
             call_timeout_ms: options.exchange_timeout_ms,
-            keys_in_query: true,
+            keys_in_query: options.lighter.keys_in_query,
         }
     }
 

@@ -47,6 +47,7 @@ mod calls;
 mod client;
 mod code;
 mod error;
+mod lighter;
 mod orders;
 mod pages;
 mod policy;
@@ -70,6 +71,9 @@ pub use answer::{
 pub use client::{Builder, Client, SetupError};
 pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
+pub use lighter::{
+    DeletedLighterKey, LighterAccess, LighterAccount, LighterKey, StoredLighterKey,
+};
 pub use orders::{
     Attached, AttachedOrder, BatchEntry, CanceledOrders, NewOrder, OpenOrders, Order, OrderBatch,
     OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Problem, Side, TimeInForce,

@@ -45,7 +45,7 @@ fn data<T: Serialize>(answer: Answer<T>) -> Value {
 }
 
 async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> {
-    let guidance = client.guidance("lighter", asked).await;
+    let guidance = client.guidance("elsewhere", asked).await;
     vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
 }
 
@@ -233,7 +233,13 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
             client.revoke_tenant_key("a1b2c3d4e5", false).await.map(plain),
             client.revoke_tenant_key("a1b2c3d4e5", true).await.map(plain),
         ],
-        other => return orders::accounts::perform(client, other).await,
+        other => {
+            let lighter = orders::lighter::perform(client, other).await;
+            return match lighter {
+                Some(ways) => Some(ways),
+                None => orders::accounts::perform(client, other).await,
+            };
+        }
     })
 }
 

@@ -14,6 +14,15 @@ pub const MAINNET: u32 = 304;
 /// The chain id of the test network.
 pub const TESTNET: u32 = 300;
 
+/// Returns the kind of network that has a chain id.
+#[must_use]
+pub const fn network_of_chain(chain_id: u32) -> HyperliquidChain {
+    match chain_id {
+        TESTNET => HyperliquidChain::Testnet,
+        _ => HyperliquidChain::Mainnet,
+    }
+}
+
 /// Settings for orders on Lighter.
 #[derive(Clone, Debug)]
 pub struct LighterConfig {
@@ -40,11 +49,7 @@ impl LighterConfig {
             text.parse().ok().filter(|id| *id > 0)
         })?;
         let chain_id = chain_id.unwrap_or(MAINNET);
-        let network = match chain_id {
-            TESTNET => HyperliquidChain::Testnet,
-            _ => HyperliquidChain::Mainnet,
-        };
-        check_network(Exchange::Lighter, "LIGHTER_URL", &url, network)?;
+        check_network(Exchange::Lighter, "LIGHTER_URL", &url, network_of_chain(chain_id))?;
         Ok(Self {
             url,
             chain_id,

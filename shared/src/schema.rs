@@ -121,8 +121,8 @@ forms! {
         .examples([1_762_765_034_479_u64]);
     /// Opaque start of the next page.
     Cursor: text("^[A-Za-z0-9_-]{56}$", "");
-    /// An exchange at which wallets can be registered.
-    ExchangeName: one_of(Exchange::ALL.map(Exchange::as_str));
+    /// An exchange with orders. Trading keys are registered at all but lighter.
+    ExchangeName: one_of(Exchange::TRADED.map(Exchange::as_str));
     /// The state of a credential.
     State: one_of(Life::ALL.map(Life::as_str));
     /// The role of a listed agent.

@@ -146,7 +146,7 @@ impl Operator {
             let db = aws_sdk_dynamodb::Client::new(&theirs.config);
             Arc::new(Audit::new(db, table, options.audit_public_key.clone()))
         });
-        let budgets = Exchange::ALL.map(|exchange| {
+        let budgets = Exchange::TRADED.map(|exchange| {
             let (clock, random) = (clock.clone(), random.clone());
             let config = &deployment.budget;
             (exchange, Budget::new(store.clone(), exchange, config, Spender::Caller, clock, random))

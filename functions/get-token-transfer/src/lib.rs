@@ -14,7 +14,7 @@ use shared::tenancy::Scope;
 /// Returns the endpoint's routes.
 pub fn router(tracker: Tracker) -> Router {
     Router::new()
-        .route("/api/wallets/{walletIdOrAddress}/transfers/{transferId}", get(get_token_transfer))
+        .route("/api/wallets/{wallet}/transfers/{transferId}", get(get_token_transfer))
         .with_state(tracker)
         .route_layer(Requires::scope(Scope::Read).while_suspended())
 }

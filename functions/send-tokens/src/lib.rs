@@ -13,7 +13,7 @@ use shared::tenancy::Scope;
 /// Returns the endpoint's routes.
 pub fn router(payer: Payer) -> Router {
     Router::new()
-        .route("/api/wallets/{walletIdOrAddress}/transfers", post(send_tokens))
+        .route("/api/wallets/{wallet}/transfers", post(send_tokens))
         .with_state(payer)
         .route_layer(Requires::scope(Scope::Money))
 }

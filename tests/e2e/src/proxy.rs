@@ -11,6 +11,7 @@ mod fate;
 mod faults;
 mod parts;
 mod rendezvous;
+mod watched;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -36,6 +37,7 @@ pub use fate::{Arrival, Fate, Plan, Rejection, Side};
 use faults::Late;
 use parts::{broken, end_to_end, name, reject};
 pub use rendezvous::Rendezvous;
+use watched::Watched;
 
 /// Larger than every payload of the tests.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -77,6 +79,7 @@ struct Inner {
     lighter: lighter::Exchange,
     /// Calls whose connections broke, and which arrive later.
     late: Mutex<Vec<Late>>,
+    watched: Mutex<Watched>,
 }
 
 /// A process with its calls and its state.
@@ -142,6 +145,7 @@ impl Proxy {
             aster: stack.aster_sim.clone(),
             lighter: stack.lighter_sim.clone(),
             late: Mutex::default(),
+            watched: Mutex::default(),
         }));
         let router = Router::new().fallback(pass).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -341,6 +345,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let Some(fate) = process.count(&service, &call) else {
         return std::future::pending().await;
     };
+    lock(&proxy.0.watched).note(&name(&service, &call), &call.body);
     // The task is separate, so a sent call takes effect even if its sender is killed.
     let sent = tokio::spawn(async move {
         let answer = match fate {

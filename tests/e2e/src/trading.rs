@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::ids::{Exchange, PerExchange};
 use exchange_sim::steer::{Executed, OpenOrder};
 use exchange_sim::{Address, aster, hyperliquid};
+use hyperdex_local::Options;
 use platform::items::from_item;
 use serde_json::Value;
 use shared::store::{LegKind, OrderRecord, OrderState, StoredOutcome, TradingAccount};
@@ -26,7 +27,13 @@ use crate::{TestApp, invariants};
 /// Starts a stack for many calls at once, which do not use up a budget. `timeout_ms` bounds a call
 /// to an exchange.
 pub async fn start_for_many(timeout_ms: u64) -> Harness {
+    start_for_many_with(timeout_ms, |_| {}).await
+}
+
+/// Like [`start_for_many`], with changed options.
+pub async fn start_for_many_with(timeout_ms: u64, change: impl FnOnce(&mut Options)) -> Harness {
     let h = Harness::start_with(|options| {
+        change(options);
         options.exchange_timeout_ms = timeout_ms;
         options.order_timeout_ms = timeout_ms;
         options.budget.per_minute = PerExchange::from_fn(|_| 1_000_000);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use e2e::payments::Place;
 use e2e::wire::tables;
 use e2e::{Reply, TestApp};
 use http::Method;
@@ -92,11 +93,40 @@ fn requests(route: &Route, name: &str) -> Names {
                 _ => vec![with(&format!("{path}?walletIdOrAddress={name}&symbol=BTC"), None)],
             })
         }
+        ("POST", path, Some((_, "deposit"))) | ("POST", path @ "/api/trading/aster/transfer", _) => {
+            Names::Nothing(with(path, Some(body)), 422)
+        }
+        (method, path, _) if is_payment(path) => {
+            let (path, body) = of_payment(method, path, name);
+            Names::Wallet(vec![with(&path, body)])
+        }
         (method, path, _) if is_of_account(path) => {
             let (path, body) = of_account(method, path, name);
             Names::Wallet(vec![with(&path, body)])
         }
         _ => panic!("add {} to this file, with the places where it names a wallet", route.line()),
+    }
+}
+
+/// Returns whether a path is of payments.
+fn is_payment(path: &str) -> bool {
+    path.split('/').any(|part| ["withdraw", "transfer", "transfers"].contains(&part))
+}
+
+/// Returns the request of a payment, with the wallet in the path, the query or the body.
+fn of_payment(method: &str, path: &str, name: &str) -> (String, Option<Value>) {
+    let is_in_path = path.starts_with("/api/wallets/");
+    let place = match path {
+        _ if is_in_path => Place::Chain,
+        "/api/trading/aster/withdraw" => Place::Aster,
+        "/api/trading/hyperliquid/withdraw" => Place::Hyperliquid,
+        _ => Place::HyperliquidOwn,
+    };
+    let path = path.replace("{wallet}", name).replace("{transferId}", "payout-1");
+    match method {
+        "GET" if is_in_path => (path, None),
+        "GET" => (format!("{path}?walletIdOrAddress={name}"), None),
+        _ => (path, Some(place.body(name, "10"))),
     }
 }
 

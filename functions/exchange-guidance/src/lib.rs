@@ -10,7 +10,7 @@ use platform::networks::hyperliquid_chain;
 use shared::api::access::Requires;
 use shared::api::body::PathName;
 use shared::api::error::ApiError;
-use shared::api::exchange::{InPath, not_served};
+use shared::api::exchange::{InPath, not_offered_on_lighter, not_served};
 use shared::api::money::{deposit, transfer_not_offered};
 use shared::caller::Caller;
 use shared::runtime::Runtime;
@@ -81,10 +81,7 @@ async fn guide_key(_caller: Caller) -> ApiError {
 
 /// The calls that have another form on Lighter, or none.
 async fn guide_call(_caller: Caller) -> ApiError {
-    ApiError::new(422, "NOT_OFFERED_BY_EXCHANGE", "Lighter does not have this call here").advise(
-        "To close a position, place a reduce-only order with POST /api/trading/lighter/orders. Read \
-         fills at Lighter itself.",
-    )
+    not_offered_on_lighter()
 }
 
 /// Fails before the handler runs: an exchange with orders has functions of its own.

@@ -205,6 +205,8 @@ impl Client {
             Elsewhere::ListFills => (Method::GET, &["fills"], false),
             Elsewhere::SetLeverage => (Method::POST, &["leverage"], false),
         };
+        // The function that gives guidance about Lighter takes no key.
+        let keyed = keyed && exchange != Exchange::Lighter.as_str();
         let path = [&["api", "trading", exchange], rest].concat();
         let path = &path[..];
         let call = Call { method, keyed, ..Call::get(path, &[]) };

@@ -45,7 +45,15 @@ fn data<T: Serialize>(answer: Answer<T>) -> Value {
 }
 
 async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> {
-    let guidance = client.guidance("elsewhere", asked).await;
+    guided_about(client, "elsewhere", asked).await
+}
+
+async fn guided_about(
+    client: &Client,
+    exchange: &str,
+    asked: Elsewhere,
+) -> Vec<Result<Value, Error>> {
+    let guidance = client.guidance(exchange, asked).await;
     vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
 }
 

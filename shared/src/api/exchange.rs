@@ -45,6 +45,15 @@ pub fn not_served(name: &str) -> ApiError {
         .advise(format!("Supported exchanges: {}", supported.join(", ")))
 }
 
+/// Returns the error of a call that Lighter's routes do not have.
+#[must_use]
+pub fn not_offered_on_lighter() -> ApiError {
+    ApiError::new(422, "NOT_OFFERED_BY_EXCHANGE", "Lighter does not have this call here").advise(
+        "To close a position, place a reduce-only order with POST /api/trading/lighter/orders. Read \
+         fills at Lighter itself.",
+    )
+}
+
 /// The layer that counts registrations with an exchange in metrics: successes, and failures by
 /// error code.
 #[derive(Clone, Debug)]

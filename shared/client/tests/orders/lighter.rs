@@ -1,12 +1,12 @@
 //! The calls on Lighter, in every way.
 
 use hyperdex_client::{
-    Client, Error, LighterAccess, LighterAccount, LighterKey, MarginMode, NewOrder, Secret, Side,
+    Client, Elsewhere, Error, LighterAccess, LighterAccount, LighterKey, MarginMode, NewOrder, Secret, Side,
 };
 use serde_json::Value;
 
 use super::full_order;
-use crate::{data, plain};
+use crate::{data, guided_about, plain};
 
 const OWNER: &str = "0x07943f0f79097572451601e768c329a2765f2ea2";
 
@@ -63,6 +63,14 @@ pub(crate) async fn perform(client: &Client, operation: &str) -> Option<Vec<Resu
         "deleteLighterCredentials" => {
             vec![client.delete_lighter_credentials(281_190).await.map(data)]
         }
+        "registerLighter" => guided_about(client, "lighter", Elsewhere::Register).await,
+        "getLighterApiKey" => guided_about(client, "lighter", Elsewhere::Describe).await,
+        "deleteLighterApiKey" => guided_about(client, "lighter", Elsewhere::Delete).await,
+        "rotateLighterApiKey" => guided_about(client, "lighter", Elsewhere::Rotate).await,
+        "listLighterAgents" => guided_about(client, "lighter", Elsewhere::ListAgents).await,
+        "deleteLighterAgent" => guided_about(client, "lighter", Elsewhere::DeleteAgent).await,
+        "closeLighterPosition" => guided_about(client, "lighter", Elsewhere::ClosePosition).await,
+        "listLighterFills" => guided_about(client, "lighter", Elsewhere::ListFills).await,
         _ => return None,
     })
 }

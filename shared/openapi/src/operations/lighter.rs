@@ -2,6 +2,7 @@
 
 use domain::ids::Exchange;
 use http::Method;
+use shared::api::exchange::{not_offered_on_lighter, not_served};
 use shared::api::requests::{ModifyOrder, PlaceOrderRequest, SetLeverage};
 use shared::api::trading::{Action, StoreLighterKey};
 use shared::tenancy::Scope;
@@ -10,7 +11,7 @@ use utoipa::openapi::Required;
 use super::Operation;
 use crate::errors::{accounts, lighter, trading};
 use crate::parameters::{
-    lighter_account_in_path, lighter_account_in_query, lighter_headers, lighter_owner_in_query,
+    agent_in_path, lighter_account_in_path, lighter_account_in_query, lighter_headers, lighter_owner_in_query,
     lighter_query, order_in_path, order_key, symbol_in_query,
 };
 use crate::tags::Tag;
@@ -23,7 +24,37 @@ const KEYS: &str = "/api/trading/lighter/credentials";
 pub(super) fn all() -> Vec<Operation> {
     let mut all = orders();
     all.extend([leverage(), positions(), balances(), store(), describe(), delete()]);
+    all.extend(guided());
     all
+}
+
+/// Returns the operations that Lighter does not have here. They always fail.
+fn guided() -> [Operation; 8] {
+    let agent = "agents/{agentName}";
+    [
+        (Method::POST, "apikey", "registerLighter", "Get guidance about keys of Lighter"),
+        (Method::GET, "apikey", "getLighterApiKey", "Get guidance about a key of Lighter"),
+        (Method::DELETE, "apikey", "deleteLighterApiKey", "Get guidance about removing a key"),
+        (Method::POST, "apikey/rotate", "rotateLighterApiKey", "Get guidance about a new key"),
+        (Method::GET, "agents", "listLighterAgents", "Get guidance about agents on Lighter"),
+        (Method::DELETE, agent, "deleteLighterAgent", "Get guidance about an agent on Lighter"),
+        (Method::POST, "positions/close", "closeLighterPosition", "Close a position on Lighter"),
+        (Method::GET, "fills", "listLighterFills", "List executions on Lighter"),
+    ]
+    .map(|(method, rest, id, summary)| {
+        let is_key = rest.starts_with("apikey") || rest.starts_with("agents");
+        let path = format!("/api/trading/lighter/{rest}");
+        let operation = reads(Operation::new(method, path, id, Tag::OtherExchanges));
+        let operation = if rest == agent { operation.takes(agent_in_path()) } else { operation };
+        if is_key {
+            let says = "This call always fails with 400: you make the keys of Lighter there, and \
+                        bring or store them. The response states how.";
+            operation.says(summary, says).fails([not_served("lighter")])
+        } else {
+            let says = "This call always fails with 422. The response states what to do instead.";
+            operation.says(summary, says).fails([not_offered_on_lighter()])
+        }
+    })
 }
 
 /// Returns an operation with the key of an account.

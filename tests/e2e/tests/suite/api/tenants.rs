@@ -68,8 +68,9 @@ fn requests(route: &Route, name: &str) -> Names {
         }
         // Every exchange without a function gives guidance or a refusal.
         (_, path, Some(("{exchange}", _))) => {
-            Names::Nothing(with(&path.replace("{exchange}", "lighter"), Some(body)), 400)
+            Names::Nothing(with(&path.replace("{exchange}", "binance"), Some(body)), 400)
         }
+        (_, path, Some(("lighter", rest))) => of_lighter(&method, path, rest, name),
         ("GET", path, Some((_, "apikey"))) => Names::Wallet(vec![in_query(path)]),
         ("DELETE", path, Some((_, "apikey"))) => {
             Names::Wallet(vec![in_query(path), with(path, Some(body))])
@@ -106,6 +107,25 @@ fn requests(route: &Route, name: &str) -> Names {
         }
         _ => panic!("add {} to this file, with the places where it names a wallet", route.line()),
     }
+}
+
+/// Returns the request of a route of Lighter, which names an account and no wallet.
+fn of_lighter(method: &Method, path: &str, rest: &str, name: &str) -> Names {
+    let body = json!({ "walletIdOrAddress": name });
+    let path = path.replace("{orderId}", "bot-17").replace("{agentName}", "hdx1abc");
+    let path = path.replace("{walletAddress}", name);
+    let is_address = name.len() == 42;
+    let status = match rest {
+        "positions/close" | "fills" => 422,
+        // The key of the account is missing.
+        "leverage" => 404,
+        _ if rest.starts_with("orders") => 404,
+        // No account at Lighter has this owner.
+        "positions/{walletAddress}" if is_address => 404,
+        _ => 400,
+    };
+    let body = (*method != Method::GET).then_some(body);
+    Names::Nothing((method.clone(), path, body), status)
 }
 
 /// Returns whether a path is of payments.

@@ -1,17 +1,17 @@
 //! Orders on Lighter with a key that the caller brings, over HTTP.
 
+mod keys;
 mod lost;
 
 use e2e::lighter::{
-    ACCOUNT, KEY, OWNER, SLOT, accepted, index_of, open_account, record, send, store_key,
+    ACCOUNT, OWNER, SLOT, accepted, index_of, open_account, record, send, store_key,
 };
 use e2e::{Reply, TestApp};
 use exchange_sim::lighter::Rules;
+use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 use shared::trading::ids::Leg;
-
-const ORDERS: &str = "/api/trading/lighter/orders";
 
 async fn start() -> TestApp {
     let app = TestApp::start_with(|options| {
@@ -52,94 +52,6 @@ fn with(mut order: Value, changes: &Value) -> Value {
         order[name] = value.clone();
     }
     order
-}
-
-#[tokio::test]
-async fn order_is_placed_with_the_key_in_each_form() {
-    let app = start_stored().await;
-    let query =
-        format!("{ORDERS}?apiKeyPrivateKey={KEY}&apiKeyIndex={SLOT}&accountIndex={ACCOUNT}");
-    let in_query = app.request(Method::POST, &query).json(&limit("in-query"));
-    let in_headers = app
-        .request(Method::POST, ORDERS)
-        .header("X-LIGHTER-API-KEY-PRIVATE-KEY", format!("0x{KEY}"))
-        .header("X-LIGHTER-API-KEY-INDEX", SLOT.to_string())
-        .header("X-LIGHTER-ACCOUNT-INDEX", ACCOUNT)
-        .json(&limit("in-headers"));
-    let key = json!({ "apiKeyPrivateKey": KEY, "apiKeyIndex": SLOT, "accountIndex": ACCOUNT });
-    let body = with(limit("in-body"), &json!({ "credentials": { "lighter": key } }));
-    let in_body = app.request(Method::POST, ORDERS).json(&body);
-    let stored = app
-        .request(Method::POST, ORDERS)
-        .header("X-LIGHTER-ACCOUNT-INDEX", ACCOUNT)
-        .json(&limit("stored"));
-    for (id, request) in [
-        ("in-query", in_query),
-        ("in-headers", in_headers),
-        ("in-body", in_body),
-        ("stored", stored),
-    ] {
-        // The published form of the query has been checked by `send` against leaks, as every response.
-        let reply = app.send_unchecked(request).await;
-        assert_eq!(reply.status, 200, "{id}: {reply:?}");
-        assert_eq!(reply.text("/data/status"), "OPEN");
-        assert_eq!(reply.text("/data/clientOrderId"), id);
-        assert_eq!(reply.text("/data/exchange"), "lighter");
-        assert_eq!(reply.headers["cache-control"], "no-store");
-        assert_eq!(reply.headers.contains_key("deprecation"), id == "in-query");
-        assert!(!reply.body.to_string().contains(KEY));
-        assert_eq!(accepted(&app, id), 1);
-    }
-}
-
-#[tokio::test]
-async fn two_forms_or_an_incomplete_key_are_refused() {
-    let app = start_stored().await;
-    let query = format!("{ORDERS}?apiKeyPrivateKey={KEY}&apiKeyIndex={SLOT}");
-    let whole = format!("{query}&accountIndex={ACCOUNT}");
-    for (request, status, words) in [
-        (app.request(Method::POST, &query), 400, "Missing required parameter: accountIndex"),
-        (
-            app.request(Method::POST, &whole).header("X-LIGHTER-ACCOUNT-INDEX", ACCOUNT),
-            400,
-            "in two ways",
-        ),
-        (app.request(Method::POST, ORDERS), 404, "Missing or invalid credentials for Lighter"),
-        (
-            app.request(Method::POST, &format!("{ORDERS}?accountIndex=7")),
-            404,
-            "Missing or invalid credentials for Lighter",
-        ),
-    ] {
-        let reply = app.send_unchecked(request.json(&limit("refused"))).await;
-        assert_eq!(reply.status, status, "{reply:?}");
-        assert!(reply.text("/error").contains(words), "{reply:?}");
-        assert!(!reply.body.to_string().contains(&KEY[..20]));
-    }
-    assert_eq!(accepted(&app, "refused"), 0);
-}
-
-#[tokio::test]
-async fn stored_key_is_checked_described_and_deleted() {
-    let app = start().await;
-    let keys = "/api/trading/lighter/credentials";
-    let other = format!("{}1", &KEY[..79]);
-    let wrong = json!({ "apiKeyPrivateKey": other, "apiKeyIndex": SLOT, "accountIndex": ACCOUNT });
-    let refused = app.send(app.request(Method::PUT, keys).json(&wrong)).await;
-    assert_eq!((refused.status, refused.text("/code")), (422, "API_KEY_NOT_LISTED"));
-    let named = format!("{keys}?accountIndex={ACCOUNT}");
-    assert_eq!(app.get(&named).await.status, 404);
-    let stored = store_key(&app).await;
-    assert_eq!(stored.status, 200, "{stored:?}");
-    let described = app.get(&named).await;
-    let public = e2e::lighter::credential().public_key().to_string();
-    assert_eq!(described.text("/data/publicKey"), public);
-    assert_eq!(described.body["data"]["apiKeyIndex"], SLOT);
-    assert!(!described.body.to_string().contains(&KEY[..20]));
-    let deleted = app.send(app.request(Method::DELETE, &named)).await;
-    assert_eq!((deleted.status, &deleted.body["data"]["deleted"]), (200, &json!(true)));
-    assert_eq!(app.get(&named).await.status, 404);
-    assert_eq!(place(&app, limit("without")).await.status, 404);
 }
 
 #[tokio::test]
@@ -288,6 +200,39 @@ async fn repeat_returns_the_first_order_and_another_body_is_refused() {
     let other = place(&app, with(limit("once"), &json!({ "quantity": "0.02" }))).await;
     assert_eq!((other.status, other.text("/code")), (422, "CLIENT_ORDER_ID_REUSED"));
     assert_eq!(accepted(&app, "once"), 1);
+}
+
+#[tokio::test]
+async fn parallel_orders_of_an_account_are_each_executed_once() {
+    let app = start_stored().await;
+    // Their nonces can reach the exchange in another sequence. Each that is overtaken is signed again.
+    let ids: Vec<_> = (0..6).map(|number| format!("parallel-{number}")).collect();
+    let replies = join_all(ids.iter().map(|id| place(&app, limit(id)))).await;
+    for (id, reply) in ids.iter().zip(&replies) {
+        assert!(matches!(reply.status, 200 | 504), "{reply:?}");
+        let repeated = place(&app, limit(id)).await;
+        assert_eq!((repeated.status, accepted(&app, id)), (200, 1), "{id}: {repeated:?}");
+    }
+    assert_eq!(app.stack.lighter_sim.open_orders_of(ACCOUNT).len(), ids.len());
+}
+
+#[tokio::test]
+async fn request_limit_of_a_standard_account_returns_429() {
+    let app = start_stored().await;
+    assert!(app.stack.lighter_sim.set_rule("tier", "standard"));
+    let path = format!("/api/trading/lighter/balances?accountIndex={ACCOUNT}");
+    let mut asked = 0;
+    let limited = loop {
+        let reply = app.get(&path).await;
+        asked += 1;
+        if reply.status != 200 || asked > 70 {
+            break reply;
+        }
+    };
+    assert_eq!((limited.status, limited.text("/code")), (429, "EXCHANGE_RATE_LIMIT"), "{limited:?}");
+    assert!(limited.retry_after_s().is_some_and(|wait_s| wait_s > 0));
+    let order = place(&app, limit("limited")).await;
+    assert_eq!((order.status, accepted(&app, "limited")), (429, 0), "{order:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use exchange_sim::faults::Fault;
 use exchange_sim::lighter::Rules;
 use http::Method;
 use shared::store::OrderState;
+use std::sync::{Arc, Mutex};
 
 use super::limit;
 
@@ -45,13 +46,21 @@ async fn lost_response_is_found_by_the_hash() {
         ("reset", Fault::Reset),
         ("server-error", Fault::Status(500, r#"{"code":29500,"message":"internal"}"#.into())),
     ] {
-        let process = h.proxy.process_with(fail_first(SEND, 1, fault));
+        let sent: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let (fail, seen) = (fail_first(SEND, 1, fault), sent.clone());
+        let process = h.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
+            if arrival.name == SEND {
+                seen.lock().unwrap().push(arrival.body.to_vec());
+            }
+            fail(arrival)
+        }));
         let reply = h.call(&process, &placing(id)).await.unwrap();
         assert_eq!((reply.status, reply.text("/data/status")), (200, "OPEN"), "{id}: {reply:?}");
         assert_eq!(accepted(&h.app, id), 1, "{id}");
-        // The same bytes were sent again.
-        let sent = process.calls().into_iter().filter(|call| call == SEND).count();
-        assert_eq!(sent, 2, "{id}");
+        // The same bytes were sent again, and they are those of the record.
+        let sent = sent.lock().unwrap().clone();
+        let stored = record(&h.app, id).await.unwrap().submission.unwrap();
+        assert_eq!(sent, [stored.body.as_bytes(), stored.body.as_bytes()], "{id}");
     }
 }
 

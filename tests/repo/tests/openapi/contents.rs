@@ -221,25 +221,19 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
     let api = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
     let made = serde_json::to_value(models::all().unwrap()).unwrap();
     let mut wrong = Vec::new();
-    if api["Models"] != made {
+    if api["DefinitionBody"]["components"]["schemas"] != made {
         wrong.push(format!("the models differ from the document: {made:#}"));
     }
     let models = models::by_route(&document()).into_iter();
     let documented =
         models.map(|((method, path), model)| format!("{method} {}: {model}", unnamed(&path)));
-    let mut in_template = BTreeSet::new();
-    for function in stacks.functions() {
-        for (_, event) in function.properties["Events"].as_object().into_iter().flatten() {
-            let of = &event["Properties"];
-            let Some(model) = of.get("RequestModel") else { continue };
-            let [method, path] = ["Method", "Path"].map(|field| of[field].as_str().unwrap());
-            let name = model["Model"].as_str().unwrap();
-            in_template.insert(format!("{method} {}: {name}", unnamed(path)));
-            if model["ValidateBody"] != json!(true) || model.as_object().unwrap().len() != 2 {
-                wrong.push(format!("{method} {path}: only the body must be validated"));
-            }
-        }
-    }
+    let (methods, faults) = template::api::methods(stacks);
+    wrong.extend(faults);
+    let in_template = methods.iter().filter_map(|method| {
+        let (route, model) = (&method.route, method.model.as_ref()?);
+        Some(format!("{} {}: {model}", route.method, unnamed(&route.path)))
+    });
+    let in_template: BTreeSet<String> = in_template.collect();
     let documented: BTreeSet<String> = documented.collect();
     wrong.extend(differences(
         "the model",
@@ -252,8 +246,8 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
 #[test]
 fn template_models_match_openapi() {
     assert_none(&wrong_models(&Stacks::deployed()));
-    let pointer = "  SignMessageFunction:";
-    let none = Sources::read().with(MAIN, pointer, "Model: SignMessage", "Model: CreateWallet");
+    let place = "          /api/wallets/{wallet}/sign:";
+    let none = Sources::read().with(MAIN, place, "schemas/SignMessage", "schemas/CreateWallet");
     let found = wrong_models(&none.deploy(&[]));
     assert_found(
         &found,

@@ -85,9 +85,6 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
             wrong.push(format!("{name} is not a permission to invoke the cosigner by an alias"));
         }
     }
-    if !stacks.main.resources("AWS::Lambda::Permission").is_empty() {
-        wrong.push(format!("{MAIN}: only SAM must create the API's permissions"));
-    }
     let mut invoking = BTreeSet::new();
     for function in stacks.functions() {
         for resource in invoked(&function) {

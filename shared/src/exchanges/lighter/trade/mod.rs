@@ -149,7 +149,7 @@ impl Client {
     }
 
     /// Signs a transaction. Its nonce only has to be above the last one of the key: see
-    /// `docs/decisions/0065-lighter.md`.
+    /// `docs/decisions/0066-lighter.md`.
     ///
     /// # Errors
     /// Fails when the exchange would refuse the transaction, and when the signature does not verify.

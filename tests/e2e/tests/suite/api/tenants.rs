@@ -11,6 +11,7 @@ use e2e::{Reply, TestApp};
 use http::Method;
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
 use serde_json::{Value, json};
+use shared::tenancy::{Scope, Scopes};
 use template::routes::{Route, in_code};
 
 /// A request that names a wallet.
@@ -241,7 +242,9 @@ fn forms(wallet: &Reply) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_tenants_wallet_returns_404_on_every_route() {
     let app = TestApp::start().await;
-    let (owner, other) = (app.key("owner"), app.key("other"));
+    let owner = app.key("owner");
+    let scopes = Scopes::usual().with(Scope::Money);
+    let (_, other) = app.key_with("other", |key| key.scopes = scopes).await;
     let wallet = create(&app, &owner, "user_1").await;
     register(&app, &owner, "user_1").await;
     create(&app, &other, "somebody_else").await;
@@ -278,9 +281,9 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
         }
     }
     // Two routes for wallets, twelve for credentials and agents and twelve for orders on two
-    // exchanges, two for policies, eleven for accounts and seven that name the wallet after the
-    // exchange.
-    assert_eq!((finding.len(), tried), (46, 294), "{finding:?}");
+    // exchanges, two for policies, eleven for accounts, seven that name the wallet after the exchange,
+    // and seven for payments.
+    assert_eq!((finding.len(), tried), (53, 336), "{finding:?}");
     let after = tables(&app).await;
     // The markets of an order are read while its wallet is looked up, which costs requests of the
     // exchange's budget.

@@ -71,9 +71,7 @@ pub use answer::{
 pub use client::{Builder, Client, SetupError};
 pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
-pub use lighter::{
-    DeletedLighterKey, LighterAccess, LighterAccount, LighterKey, StoredLighterKey,
-};
+pub use lighter::{DeletedLighterKey, LighterAccess, LighterAccount, LighterKey, StoredLighterKey};
 pub use orders::{
     Attached, AttachedOrder, BatchEntry, CanceledOrders, NewOrder, OpenOrders, Order, OrderBatch,
     OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Problem, Side, TimeInForce,

@@ -1,7 +1,8 @@
 //! The calls on Lighter, in every way.
 
 use hyperdex_client::{
-    Client, Elsewhere, Error, LighterAccess, LighterAccount, LighterKey, MarginMode, NewOrder, Secret, Side,
+    Client, Elsewhere, Error, LighterAccess, LighterAccount, LighterKey, MarginMode, NewOrder,
+    Secret, Side,
 };
 use serde_json::Value;
 

@@ -11,8 +11,8 @@ use utoipa::openapi::Required;
 use super::Operation;
 use crate::errors::{accounts, lighter, trading};
 use crate::parameters::{
-    agent_in_path, lighter_account_in_path, lighter_account_in_query, lighter_headers, lighter_owner_in_query,
-    lighter_query, order_in_path, order_key, symbol_in_query,
+    agent_in_path, lighter_account_in_path, lighter_account_in_query, lighter_headers,
+    lighter_owner_in_query, lighter_query, order_in_path, order_key, symbol_in_query,
 };
 use crate::tags::Tag;
 

@@ -155,6 +155,8 @@ impl LighterKeys {
         let missing = || no_credential(exchange, CredentialGap::Missing);
         let account = given.account()?.ok_or_else(missing)?;
         let stored = self.trader.open_lighter_key(&caller.tenant, account).await;
-        stored.map_err(|error| failed(&self.trader, Action::Credentials, error))?.ok_or_else(missing)
+        stored
+            .map_err(|error| failed(&self.trader, Action::Credentials, error))?
+            .ok_or_else(missing)
     }
 }

@@ -95,7 +95,8 @@ fn requests(route: &Route, name: &str) -> Names {
                 _ => vec![with(&format!("{path}?walletIdOrAddress={name}&symbol=BTC"), None)],
             })
         }
-        ("POST", path, Some((_, "deposit"))) | ("POST", path @ "/api/trading/aster/transfer", _) => {
+        ("POST", path, Some((_, "deposit")))
+        | ("POST", path @ "/api/trading/aster/transfer", _) => {
             Names::Nothing(with(path, Some(body)), 422)
         }
         (method, path, _) if is_payment(path) => {

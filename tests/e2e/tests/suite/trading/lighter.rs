@@ -229,7 +229,11 @@ async fn request_limit_of_a_standard_account_returns_429() {
             break reply;
         }
     };
-    assert_eq!((limited.status, limited.text("/code")), (429, "EXCHANGE_RATE_LIMIT"), "{limited:?}");
+    assert_eq!(
+        (limited.status, limited.text("/code")),
+        (429, "EXCHANGE_RATE_LIMIT"),
+        "{limited:?}"
+    );
     assert!(limited.retry_after_s().is_some_and(|wait_s| wait_s > 0));
     let order = place(&app, limit("limited")).await;
     assert_eq!((order.status, accepted(&app, "limited")), (429, 0), "{order:?}");

@@ -1,6 +1,6 @@
 //! The key of an account in each of its forms, and its storage.
 
-use e2e::lighter::{ACCOUNT, KEY, SLOT, accepted, send, store_key};
+use e2e::lighter::{ACCOUNT, KEY, SLOT, accepted, store_key};
 use e2e::wire::tables;
 use e2e::{Reply, TestApp};
 use http::Method;
@@ -39,8 +39,7 @@ async fn order_is_placed_with_the_key_in_each_form() {
     let body = in_body(limit("in-body"), Some(SLOT));
     let given = app.request(Method::POST, ORDERS).json(&body);
     // The service finds the slot that has this key.
-    let slotless =
-        app.request(Method::POST, ORDERS).json(&in_body(limit("slotless"), None));
+    let slotless = app.request(Method::POST, ORDERS).json(&in_body(limit("slotless"), None));
     let stored = app
         .request(Method::POST, ORDERS)
         .header("X-LIGHTER-ACCOUNT-INDEX", ACCOUNT)

@@ -10,6 +10,9 @@ use crate::rates::Kind;
 
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// The refusal of a nonce for an exchange at which no wallet is registered.
+const NO_WALLETS: &str = "no wallet signs for this exchange";
+
 /// A change of the head, made in the transaction of its record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
@@ -97,7 +100,7 @@ impl Head {
             Exchange::Aster => &mut self.aster_nonce,
             Exchange::Hyperliquid => &mut self.hyperliquid_nonce,
             // No intent is for Lighter, whose keys callers bring.
-            Exchange::Lighter => return Ok(()),
+            Exchange::Lighter => return Err(Refusal::Policy(NO_WALLETS.into())),
         };
         if nonce <= *last && *last <= latest {
             return Err(Refusal::Policy(NONCE_USED.into()));

@@ -31,7 +31,7 @@ use shared::exchanges::{
     aster_spot_url, hyperliquid,
 };
 use shared::key_admin::KeyAdmin;
-use shared::money::{Tracker, TrackerParts};
+use shared::money::{PaymentJob, Tracker, TrackerParts};
 use shared::orders::{Resolvers, TradeConfig, Trader, TraderParts};
 use shared::policy_chain::PolicyChain;
 use shared::store::StoreConfig;
@@ -250,11 +250,19 @@ impl Endpoints {
                 },
             }
         };
-        Payments {
-            aster: Tracker::aster(parts(), &self.aster_config(options)),
-            hyperliquid: Tracker::hyperliquid(parts(), &self.hyperliquid_config(options)),
-            evm: Tracker::evm(parts()),
-        }
+        let aster = Tracker::aster(parts(), &self.aster_config(options));
+        let hyperliquid = Tracker::hyperliquid(parts(), &self.hyperliquid_config(options));
+        let evm = Tracker::evm(parts());
+        let job = |function, tracker: &Tracker| PaymentJob {
+            tracker: tracker.clone(),
+            cosigner: self.custody_of(options, function).cosigner,
+        };
+        let jobs = vec![
+            job("resolve-orders-aster", &aster),
+            job("resolve-orders-hyperliquid", &hyperliquid),
+            job("resolve-orders-aster", &evm),
+        ];
+        Payments { aster, hyperliquid, evm, jobs }
     }
 
     /// Returns the clients of the chains that the stack can reach.

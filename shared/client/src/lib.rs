@@ -78,9 +78,9 @@ pub use orders::{
 };
 pub use pages::Wallets;
 pub use policy::{
-    Approver, Authority, PaymentCap, PaymentDestination, PaymentLimit, PaymentPolicy,
-    PolicyApproval, PolicyChange, PolicyChangeText, Proposed, ReceivedApproval, SignedTerms,
-    WebAuthnOrigin,
+    Approver, Authority, CountedPayment, PaymentCap, PaymentDestination, PaymentLimit,
+    PaymentPolicy, PaymentReport, PolicyApproval, PolicyChange, PolicyChangeText, Proposed,
+    ReceivedApproval, SignedTerms, WebAuthnOrigin,
 };
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};

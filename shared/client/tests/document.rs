@@ -145,7 +145,7 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
                 client.set_trading_policy(Some(USER), &all).await.map(data),
             ]
         }
-        "getPaymentPolicy" => vec![client.payment_policy().await.map(data)],
+        "getPaymentPolicy" => vec![client.payment_policy(None).await.map(data)],
         "proposePolicyChange" => {
             let (change, signed) = (json!({ "type": "freeze" }), signed());
             vec![

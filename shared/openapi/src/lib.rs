@@ -270,6 +270,7 @@ fn components() -> Components {
     // Parameters refer to these.
     schemas.add::<schema::WalletName>("WalletName");
     schemas.add::<schema::Cursor>("Cursor");
+    schemas.add::<schema::PaymentCursor>("PaymentCursor");
     let document = ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("openapi", ObjectBuilder::new().schema_type(Type::String))

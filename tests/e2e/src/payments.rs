@@ -293,8 +293,7 @@ impl Place {
     pub const fn sends(self) -> &'static str {
         match self {
             Self::Hyperliquid => "Hyperliquid.sendToEvmWithData",
-            Self::HyperliquidSend => "Hyperliquid.usdSend",
-            Self::HyperliquidOwn => "Hyperliquid.usdClassTransfer",
+            Self::HyperliquidSend | Self::HyperliquidOwn => "Hyperliquid.sendAsset",
             Self::Aster => "Aster.POST user-withdraw",
             Self::Chain => "Chain.eth_sendRawTransaction",
         }

@@ -18,6 +18,8 @@ pub enum Right {
     Refresh,
     /// Sign a payment of this name (`Payment::NAMES`).
     Pay(&'static str),
+    /// Report the outcomes of payments.
+    Settle,
     /// Make a call about a tenant's policy.
     Policy(PolicyRight),
 }
@@ -38,10 +40,10 @@ pub enum PolicyRight {
 }
 
 use PolicyRight::{Approve, Cancel, CancelUnsigned, Propose, Show};
-use Right::{Keygen, Pay, Refresh, Sign};
+use Right::{Keygen, Pay, Refresh, Settle, Sign};
 
 /// Every alias with its rights. An alias that is not in this table has no rights.
-pub const CALLERS: [(&str, &[Right]); 18] = [
+pub const CALLERS: [(&str, &[Right]); 20] = [
     ("create-wallet", &[Keygen]),
     ("sign-message", &[Sign("PersonalMessage")]),
     // A registration may replace an expired agent, and then removes the old one.
@@ -71,6 +73,9 @@ pub const CALLERS: [(&str, &[Right]); 18] = [
     ("transfer-hyperliquid", &[Pay("HyperliquidMoveOwn"), Pay("HyperliquidSendAsset")]),
     ("withdraw-aster", &[Pay("AsterWithdraw")]),
     ("send-tokens", &[Pay("EvmTokenTransfer")]),
+    // The jobs that find out the outcomes. They sign nothing.
+    ("resolve-orders-hyperliquid", &[Settle]),
+    ("resolve-orders-aster", &[Settle]),
     ("get-policy", &[Right::Policy(Show)]),
     // Without signatures, both return the text to sign, which they make from the policy.
     ("propose-policy-change", &[Right::Policy(Show), Right::Policy(Propose)]),
@@ -156,8 +161,9 @@ impl Right {
             Call::FinishSign(_) => matches!(self, Sign(_)),
             Call::PreparePayment(PreparePayment { order, .. })
             | Call::StartPayment(StartPayment { order, .. }) => self == Pay(order.payment.name()),
-            Call::FinishPayment(_) | Call::SettlePayment(_) => matches!(self, Pay(_)),
-            Call::ListPayments => self == Self::Policy(Show),
+            Call::FinishPayment(_) => matches!(self, Pay(_)),
+            Call::SettlePayment(_) => self == Settle,
+            Call::ListPayments { .. } => self == Self::Policy(Show),
             Call::StartRefresh(_)
             | Call::FinishRefresh(_)
             | Call::StartConfirm(_)
@@ -170,7 +176,9 @@ impl Right {
                     self == Self::Policy(Propose) || (cancels && self == Self::Policy(Cancel))
                 }
                 PolicyCall::Approve { .. } => self == Self::Policy(Approve),
-                PolicyCall::Cancel { .. } => self == Self::Policy(CancelUnsigned),
+                PolicyCall::Cancel { .. } | PolicyCall::Freeze => {
+                    self == Self::Policy(CancelUnsigned)
+                }
             },
         }
     }
@@ -226,6 +234,7 @@ mod tests {
         };
         assert_eq!(with(Refresh), ["refresh-shares"]);
         assert_eq!(with(Keygen), ["create-wallet"]);
+        assert_eq!(with(Settle), ["resolve-orders-hyperliquid", "resolve-orders-aster"]);
         assert_eq!(with(Sign("PersonalMessage")), ["sign-message"]);
         assert_eq!(with(Sign("AsterLogin")), ["register-aster"]);
     }
@@ -236,7 +245,7 @@ mod tests {
         let named: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Sign(intent) => Some(*intent),
-                Keygen | Refresh | Pay(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Settle | Pay(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(named, BTreeSet::from(Intent::NAMES));
@@ -244,7 +253,7 @@ mod tests {
         let paid: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Pay(payment) => Some(*payment),
-                Keygen | Refresh | Sign(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Settle | Sign(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(paid, BTreeSet::from(Payment::NAMES));

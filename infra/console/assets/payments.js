@@ -195,7 +195,7 @@ function ask({ title, text, authority: of_, command, request, danger, done, fiel
 
 /** Makes a WebAuthn key, and shows the entry of its approver. */
 function enrol() {
-  const name = h("input", { id: "approver-id", type: "text", required: true, pattern: "[a-z0-9-]{1,32}", autocomplete: "off", spellcheck: "false" });
+  const name = h("input", { id: "approver-id", type: "text", required: true, pattern: "[a-z0-9\\-]{1,32}", autocomplete: "off", spellcheck: "false" });
   const result = h("div", { class: "result" });
   const form = h("form", {
     async onsubmit(event) {

@@ -87,9 +87,8 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
         }
         shown.push("a position was opened and closed on both exchanges");
     }
-    // The demo's destination is on the main chain.
-    if simulated && chain == HyperliquidChain::Mainnet {
-        demo.pay(wallet).await?;
+    if simulated {
+        demo.pay(wallet, chain).await?;
         shown.push(
             "a withdrawal that the signed policy allows reached the chain, and the log verifies",
         );

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use cosigner::audit::verify::Verifier;
 use domain::ids::Tenant;
+use domain::intent::HyperliquidChain;
 use domain::policy::{Approval, Change, Signature, change_text};
 use serde_json::{Value, json};
 
@@ -29,13 +30,23 @@ const VALIDITY_S: u64 = 600;
 /// The address that receives money.
 const TREASURY: &str = "0x5e9ee1089755c3435139848e47e6635505d5a13a";
 
-const ARBITRUM: u64 = 42_161;
+/// Returns the chain id of Arbitrum, on which withdrawals from Hyperliquid arrive.
+const fn arbitrum(network: HyperliquidChain) -> u64 {
+    match network {
+        HyperliquidChain::Mainnet => 42_161,
+        HyperliquidChain::Testnet => 421_614,
+    }
+}
 
 const WITHDRAW: &str = "/api/trading/hyperliquid/withdraw";
 
 impl Demo {
     /// Withdraws money from Hyperliquid under a policy that the stack's approver signs.
-    pub(super) async fn pay(&self, wallet: &str) -> Result<(), DemoError> {
+    pub(super) async fn pay(
+        &self,
+        wallet: &str,
+        network: HyperliquidChain,
+    ) -> Result<(), DemoError> {
         let sim = &self.stack.hyperliquid_sim;
         let mut rules = sim.rules();
         rules.money.payout_delay_ms = PAYOUT_MS;
@@ -52,9 +63,10 @@ impl Demo {
         if refused["code"] != "POLICY_REFUSED" {
             return Err(failed("another error"));
         }
+        let chain_id = arbitrum(network);
+        let (venue, asset) = (format!("evm:{chain_id}"), format!("evm:{chain_id}/USDC"));
         let destination = json!({
-            "venue": "evm:42161", "address": TREASURY, "assets": ["evm:42161/USDC"],
-            "label": "Treasury",
+            "venue": venue, "address": TREASURY, "assets": [asset], "label": "Treasury",
         });
         let what = "List the destination. The approver signs the change with its own key.";
         self.change(what, json!({ "type": "addDestination", "destination": destination })).await?;
@@ -75,12 +87,13 @@ impl Demo {
         let what = "Withdraw again. The cosigner signs, because its policy allows the payment.";
         let paid =
             self.call_with(what, "POST", WITHDRAW, (Some(body), Some("demo-2")), 202).await?;
-        self.arrives(wallet, paid["data"]["transferId"].as_str().unwrap_or_default()).await?;
+        let id = paid["data"]["transferId"].as_str().unwrap_or_default();
+        self.arrives(wallet, id, chain_id).await?;
         self.verify_log().await
     }
 
     /// Waits for the money of a withdrawal on the chain.
-    async fn arrives(&self, wallet: &str, id: &str) -> Result<(), DemoError> {
+    async fn arrives(&self, wallet: &str, id: &str, chain_id: u64) -> Result<(), DemoError> {
         let path = format!("/api/trading/hyperliquid/transfers/{id}?walletIdOrAddress={wallet}");
         self.until("the withdrawal is not completed", async || {
             Ok(self.read(&path).await?["data"]["state"] == "COMPLETED")
@@ -88,10 +101,10 @@ impl Demo {
         .await?;
         self.call("Read its state.", "GET", &path, None, 200).await?;
         let treasury = TREASURY.parse().map_err(failed)?;
-        let balance = || self.stack.chains_sim.balance_of(ARBITRUM, treasury, "USDC");
+        let balance = || self.stack.chains_sim.balance_of(chain_id, treasury, "USDC");
         self.until("the money did not arrive", async || Ok(balance() != "0")).await?;
         (self.say)("\nThe money is on the simulated chain.");
-        (self.say)(&format!("  chain {ARBITRUM}: {TREASURY} has {} USDC", balance()));
+        (self.say)(&format!("  chain {chain_id}: {TREASURY} has {} USDC", balance()));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! no other bytes than the stored ones were sent.
 
 #![expect(
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "tests report what they cover, and a failing test panics"
@@ -22,18 +23,19 @@ mod approved;
 mod policy;
 mod resolution;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use domain::ids::Tenant;
-use domain::money::PaymentId;
+use domain::money::{EvmToken, Payment, PaymentId, Route};
 use domain::policy::Amount;
 use e2e::Reply;
 use e2e::kill::{Call, Harness, Row};
-use e2e::payments::{Approvers, BSC, Counted, Place, Till, Withdrawal};
+use e2e::payments::{Approvers, BSC, Counted, Place, Rise, Till, Withdrawal, counted};
 use e2e::proxy::{Arrival, Fate, Plan};
 use exchange_sim::faults::Fault;
-use exchange_sim::hyperliquid::money::Route;
+use exchange_sim::hyperliquid::money::Route as Way;
+use protocol::{CountedState, OpenPayment};
 use serde_json::Value;
 use shared::money::payment_id;
 use shared::store::{PaymentAccount, PaymentPlace, PaymentRecord, PaymentState};
@@ -132,8 +134,6 @@ struct Scene {
     wallet_id: Uuid,
     drawn: AtomicUsize,
     case: Mutex<Option<Case>>,
-    /// The fees that count in addition to the amount. They are the same for each payment.
-    fees: OnceLock<Amount>,
 }
 
 impl Scene {
@@ -151,7 +151,7 @@ impl Scene {
         match kind {
             Kind::Bridge => {
                 let mut rules = exchange.rules();
-                rules.money.route = Route::Bridge;
+                rules.money.route = Way::Bridge;
                 exchange.set_rules(rules);
             }
             Kind::UnifiedSend => assert!(exchange.set_mode(till.address, "unifiedAccount")),
@@ -159,8 +159,8 @@ impl Scene {
         }
         h.proxy.watch(kind.sends());
         let wallet_id = e2e::invariants::view(&h.app, USER).await.wallet.wallet_id;
-        let (drawn, case, fees) = Default::default();
-        Self { h, approvers, till, kind, wallet_id, drawn, case, fees }
+        let (drawn, case) = Default::default();
+        Self { h, approvers, till, kind, wallet_id, drawn, case }
     }
 
     /// Returns the call of a new payment, whose amount no other has.
@@ -224,29 +224,36 @@ impl Scene {
         } else {
             assert_eq!((executed, status), (1, 200), "{:?} {amount}", self.kind);
         }
-        self.counted_once(&amount, &before).await;
-        self.recorded(&call, status == 200).await;
+        self.run_the_job().await;
+        let record = self.recorded(&call, status == 200).await;
+        self.counted_once(&record, &before).await;
         // Frees the exchange's budget for the next case.
         self.h.app.clock.advance_ms(120_000);
     }
 
-    /// Checks that the cosigner has counted the payment once, with its fees.
-    async fn counted_once(&self, amount: &str, before: &[Counted; 2]) {
-        let after = self.counted().await;
+    /// Checks that the cosigner has counted the payment once, with its fees, and lists it once.
+    async fn counted_once(&self, record: &PaymentRecord, before: &[Counted; 2]) {
+        let listed = counted(&self.h.app).await;
+        let listed: Vec<_> = listed.iter().filter(|listed| listed.id == record.id).collect();
         if self.kind.asset().is_none() {
+            assert_eq!(listed, [] as [&OpenPayment; 0]);
             return;
         }
+        let after = self.counted().await;
+        let amount = record.payment.amount().checked_add(fee(&record.payment)).unwrap();
         for (after, before) in after.iter().zip(before) {
-            let rise = after.since(before);
-            assert_eq!((rise.writes, rise.payments), (1, 1), "{amount}: {rise:?}");
-            let fees = rise.amount.saturating_sub(amount.parse().unwrap());
-            assert_eq!(fees, *self.fees.get_or_init(|| fees), "{amount}: {rise:?}");
+            let expected = Rise { writes: 1, amount, payments: 1 };
+            assert_eq!(after.since(before), expected, "{record:?}");
         }
+        let [listed] = listed.as_slice() else { panic!("{listed:?}") };
+        let is_reported =
+            listed.state(self.h.app.clock.now_ms()) == CountedState::ReportedCompleted;
+        assert_eq!(is_reported, record.state == PaymentState::Completed, "{listed:?}");
     }
 
     /// Checks that the records of both sides agree, that nothing is left to do, and that only the
-    /// stored bytes were sent.
-    async fn recorded(&self, call: &Call, is_done: bool) {
+    /// stored bytes were sent. Returns the service's record.
+    async fn recorded(&self, call: &Call, is_done: bool) -> PaymentRecord {
         let id = self.id(call);
         let record = self.record(&id).await.unwrap();
         let signed = record.signed.as_ref().unwrap();
@@ -260,21 +267,42 @@ impl Scene {
             let body = String::from_utf8(body.to_vec()).unwrap();
             assert!(body.contains(&signed.body), "{record:?}");
         }
+        record
     }
 
-    /// Runs the job for some minutes, as its schedule does. Nothing that was signed stays open after
-    /// it, except at Aster.
-    async fn resolved_by_the_job(&self) {
+    /// Runs the job for some minutes, as its schedule does.
+    async fn run_the_job(&self) {
         for _ in 0..3 {
             self.h.app.clock.advance_ms(60_000);
             let job = Call::payments_job(USER);
             let reply = self.h.call(&self.h.proxy.process(), &job).await.unwrap();
             assert_eq!(reply.status, 200, "{reply:?}");
         }
+    }
+
+    /// Runs the job before the retry. Nothing that was signed stays open after it, except at Aster.
+    async fn resolved_by_the_job(&self) {
+        self.run_the_job().await;
         let record = self.record(&self.id(&self.case().call)).await;
         let is_open = record.as_ref().is_some_and(|record| record.state.is_open());
         assert!(!is_open || self.kind == Kind::Aster, "{record:?}");
     }
+}
+
+/// Returns the fee that counts in addition to the amount: at Hyperliquid the most that the exchange
+/// may take under the policy document, because nothing that is signed bounds it.
+fn fee(payment: &Payment) -> Amount {
+    let text = match payment {
+        Payment::HyperliquidWithdraw(payment) if payment.route != Route::Bridge => "2",
+        Payment::HyperliquidWithdraw(_) | Payment::HyperliquidSendAsset(_) => "1",
+        Payment::HyperliquidMoveOwn(_) => "0",
+        Payment::AsterWithdraw(payment) => return payment.fee,
+        Payment::EvmTokenTransfer(payment) if payment.token == EvmToken::Native => {
+            return Amount::of_units(payment.max_gas_cost()).unwrap();
+        }
+        Payment::EvmTokenTransfer(_) => "0",
+    };
+    text.parse().unwrap()
 }
 
 /// The payment is made, was not executed in time, or its outcome is not known yet.

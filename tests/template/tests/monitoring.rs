@@ -314,7 +314,8 @@ fn payment_policy_alarms_fire_in_the_cosigners_account() {
     let stacks = Stacks::deployed();
     let alarms = cosigner_alarms(&stacks);
     let names: BTreeSet<&str> = alarms.iter().map(|alarm| alarm.name.as_str()).collect();
-    assert_eq!(names, BTreeSet::from(["PaymentsOff", "PolicyChangePending"]));
+    let all = ["PaymentsOff", "PolicyChangeApproved", "PolicyChangePending", "PolicyChanged"];
+    assert_eq!(names, BTreeSet::from(all));
     for alarm in &alarms {
         let of = &alarm.properties;
         assert_eq!((&of["Namespace"], &of["MetricName"]), (&json!(NAMESPACE), &json!(alarm.name)));

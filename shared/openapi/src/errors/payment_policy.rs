@@ -99,7 +99,6 @@ pub(crate) fn change() -> Vec<ApiError> {
         PolicyFault::Expired,
         PolicyFault::NotAfterTooFar,
         PolicyFault::TooManyPending,
-        PolicyFault::TooManyRecords,
         PolicyFault::BelowMinimumDelay { seconds: 3_600 },
         PolicyFault::AboveHardCap,
         PolicyFault::OwnRemoval,
@@ -107,6 +106,7 @@ pub(crate) fn change() -> Vec<ApiError> {
         PolicyFault::Full,
         PolicyFault::NothingToDo,
         PolicyFault::WrongHead,
+        PolicyFault::TooManyRecords,
     ];
     let refused = faults.map(|fault| {
         policy_chain_error(Action::Propose, &CosignerError::Refused(Refusal::PolicyChange(fault)))

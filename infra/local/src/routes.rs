@@ -384,7 +384,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(delete_agent::router(registrars("delete-agent")))
         .merge(exchange_guidance::router(options.hyperliquid.chain))
         .merge(payments::functions(traders.payments.clone(), &custody))
-        .merge(trading::functions(traders, endpoints.custody(options), options.policy_delay_ms))
+        .merge(trading::functions(traders, endpoints.custody(options), options))
         .merge(webhooks(options, endpoints))
         .merge(tenant_keys(options, endpoints))
         .merge(policy(options, endpoints));

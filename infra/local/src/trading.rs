@@ -7,6 +7,7 @@ use shared::api::trading::{LighterKeys, PolicyReads, PolicyWrites};
 use shared::orders::{ResolveLimits, Trader};
 use shared::wallets::Custody;
 
+use crate::options::Options;
 use crate::payments::Payments;
 
 /// The orders of each exchange.
@@ -65,14 +66,13 @@ impl Traders {
     }
 }
 
-/// Returns the routers of the functions of orders and trading policies. A looser policy is in effect
-/// after `policy_delay_ms`.
-pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64) -> Router {
+/// Returns the routers of the functions of orders and trading policies.
+pub(crate) fn functions(traders: Traders, custody: Custody, options: &Options) -> Router {
     let Traders { aster, hyperliquid, lighter, .. } = traders;
     let Custody { store, clock, random, .. } = custody;
     Router::new()
         .merge(accounts(&aster, &hyperliquid))
-        .merge(of_lighter(&lighter))
+        .merge(of_lighter(&lighter, options.lighter.keys_in_query))
         .merge(place_order_aster::router(aster.clone()))
         .merge(modify_order_aster::router(aster.clone()))
         .merge(cancel_orders_aster::router(aster.clone()))
@@ -89,13 +89,13 @@ pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64
             store,
             clock,
             random,
-            delay_ms: policy_delay_ms,
+            delay_ms: options.policy_delay_ms,
         }))
 }
 
 /// Returns the routers of the functions of Lighter.
-fn of_lighter(lighter: &Trader) -> Router {
-    let keys = LighterKeys::new(lighter.clone(), true);
+fn of_lighter(lighter: &Trader, keys_in_query: bool) -> Router {
+    let keys = LighterKeys::new(lighter.clone(), keys_in_query);
     Router::new()
         .merge(place_order_lighter::router(keys.clone()))
         .merge(modify_order_lighter::router(keys.clone()))

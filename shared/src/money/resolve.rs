@@ -4,10 +4,10 @@
 
 use domain::money::{AsterWithdraw, EvmTokenTransfer, Nonces, Payment};
 
+use super::MoneyError;
 use super::entries::{CLOCK_MS, has_nonce_in_ledger, is_payment, is_withdrawal};
 use super::send::Change;
 use super::track::{Holder, Tracker, Wire};
-use super::MoneyError;
 use crate::evm::Chain;
 use crate::exchanges::aster::money::{HistoryEntry, HistoryState};
 use crate::exchanges::hyperliquid::money::LedgerEntry;

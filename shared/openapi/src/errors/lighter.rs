@@ -7,6 +7,7 @@ use shared::api::trading::{
     Action, key_in_query_refused, lighter_account_errors, two_lighter_keys,
 };
 use shared::exchanges::lighter::CredentialFault;
+use shared::exchanges::trade::TradeCode;
 use shared::orders::TradeError;
 
 use super::trading;
@@ -51,6 +52,17 @@ pub(crate) fn store() -> Vec<ApiError> {
         vec![TradeError::KeyNotListed],
     ));
     errors
+}
+
+/// Returns the refusals of every call of Lighter, and none of another exchange.
+pub(super) fn of_call(exchange: Exchange) -> Vec<TradeError> {
+    if exchange != Exchange::Lighter {
+        return Vec::new();
+    }
+    vec![
+        trading::refused(TradeCode::RegionBlocked, "restricted jurisdiction"),
+        trading::refused(TradeCode::SignerOutdated, "client needs an upgrade"),
+    ]
 }
 
 fn stored() -> Vec<ApiError> {

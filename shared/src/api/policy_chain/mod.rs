@@ -22,8 +22,8 @@ use crate::caller::Caller;
 use crate::policy_chain::PolicyChain;
 
 pub use data::{ChangeData, ChangeTextData, PaymentPolicyData, ProposedData};
-pub use payments::payments_from;
 pub use error::{Action, approval_required, authority_missing, not_pending, policy_chain_error};
+pub use payments::payments_from;
 
 /// Time for which approvals count when the request names none: long enough for approvers in several
 /// time zones and a weekend.

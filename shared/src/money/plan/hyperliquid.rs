@@ -293,9 +293,9 @@ mod tests {
         let rules = policy["payments"]["hyperliquid"]["cctp"].as_array().unwrap();
         for exit in EXITS {
             let network = serde_json::to_value(exit.network).unwrap();
-            let rule = rules.iter().find(|rule| {
-                rule["network"] == network && rule["domain"] == exit.domain
-            });
+            let rule = rules
+                .iter()
+                .find(|rule| rule["network"] == network && rule["domain"] == exit.domain);
             let rule = rule.unwrap();
             assert_eq!(rule["chainId"], exit.chain_id);
             assert!(rule["gasLimits"].as_array().unwrap().contains(&exit.gas_limit.into()));

@@ -364,7 +364,7 @@ async fn orders_elsewhere_return_guidance() {
         (Method::DELETE, "/1"),
         (Method::GET, "/1/status"),
     ] {
-        let path = format!("/api/trading/lighter/orders{rest}");
+        let path = format!("/api/trading/binance/orders{rest}");
         let reply = app.send(app.request(method.clone(), &path)).await;
         let seen = (reply.status, reply.text("/code"));
         assert_eq!(seen, (400, "EXCHANGE_NOT_SUPPORTED"), "{method} {path}");

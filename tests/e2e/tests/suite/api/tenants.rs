@@ -249,6 +249,9 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
     let wallet = create(&app, &owner, "user_1").await;
     register(&app, &owner, "user_1").await;
     create(&app, &other, "somebody_else").await;
+    // The first use of the policy creates the id of the deployment's chains.
+    let policy = app.send_as(&other, (Method::GET, "/api/policy"), None).await;
+    assert_eq!(policy.status, 200, "{policy:?}");
     let before = tables(&app).await;
     let routes = in_code();
     let (mut tried, mut finding) = (0, BTreeSet::new());

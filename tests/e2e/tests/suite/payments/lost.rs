@@ -142,7 +142,7 @@ async fn lost_transfer_is_not_taken_for_an_equal_one() {
         let made = scene.till.pay(&scene.app, place, "made", "20").await;
         assert!(matches!(made.status, 200 | 202), "{place:?}: {made:?}");
         for _ in 0..4 {
-            scene.app.clock.advance_ms(61_000);
+            scene.app.clock.advance_ms(62_000);
             let traders = cut_off.endpoints().traders(&scene.app.options, Spender::Job);
             traders.payments.resolve(std::time::Duration::from_secs(50)).await.unwrap();
         }
@@ -151,7 +151,7 @@ async fn lost_transfer_is_not_taken_for_an_equal_one() {
         assert!(matches!(again.status, 202 | 504), "{place:?}: {again:?}");
         assert_ne!(again.text("/data/state"), "COMPLETED", "{place:?}: {again:?}");
         // It pays once it arrives.
-        scene.app.clock.advance_ms(31_000);
+        scene.app.clock.advance_ms(62_000);
         let state = scene.till.state(&scene.app, place, &id).await;
         assert!(matches!(state.text("/data/state"), "COMPLETED" | "SENT"), "{state:?}");
         assert_eq!(scene.till.executed(&scene.app, place, "20"), 2, "{place:?}");

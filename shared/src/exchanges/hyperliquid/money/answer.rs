@@ -16,6 +16,10 @@ const RETRY_AFTER_S: u64 = 10;
 /// The nonce was used: an earlier request with these bytes has arrived.
 const NONCE_USED: &str = "Invalid nonce: duplicate nonce";
 
+/// The start of the text about a nonce below those that the exchange keeps. Bytes with it can no longer
+/// execute; whether they did before is in the ledger.
+const NONCE_TOO_LOW: &str = "Invalid nonce: nonce too low";
+
 /// HTTP 422 in plain text: the request's form was invalid, and it was not processed.
 const MALFORMED: &str = "Failed to deserialize";
 
@@ -30,7 +34,7 @@ pub const PAYMENT_TEXTS: &[(&str, TradeCode)] = &[
     ("Unified account only supports sending assets through spot", TradeCode::NotOffered),
     ("Invalid send", TradeCode::OrderRejected),
     ("Must deposit before performing actions", TradeCode::DepositRequired),
-    ("Invalid nonce: nonce too low", TradeCode::NonceTooLow),
+    (NONCE_TOO_LOW, TradeCode::NonceTooLow),
     ("Unable to recover signer", TradeCode::SignatureFault),
     ("Too many cumulative requests", TradeCode::RateLimited { retry_after_s: RETRY_AFTER_S }),
 ];
@@ -168,7 +172,7 @@ fn refused(answer: &Answer, text: &str, wallet: Address, is_first: bool) -> Sent
         let why = Unclear::BadAnswer(format!("HTTP {}: {text}", answer.status));
         Sent::Unknown(Unresolved { why, fenced, text: Some(text) })
     };
-    if words.starts_with(NONCE_USED) {
+    if words.starts_with(NONCE_USED) || (!is_first && words.starts_with(NONCE_TOO_LOW)) {
         return unknown(true);
     }
     let known = PAYMENT_TEXTS.iter().find(|(start, _)| words.starts_with(start));

@@ -52,6 +52,10 @@ fn duplicate_nonce_fences_the_bytes() {
         let sent = read(200, &body, is_first);
         assert!(matches!(sent, Sent::Unknown(Unresolved { fenced: true, .. })), "{sent:?}");
     }
+    // A repeat does not tell whether the first request was executed before the nonce fell behind.
+    let body = err("Invalid nonce: nonce too low 1790000000000 < 1790000000001");
+    let sent = read(200, &body, false);
+    assert!(matches!(sent, Sent::Unknown(Unresolved { fenced: true, .. })), "{sent:?}");
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn record(id: &str) -> PaymentRecord {
         refusal: None,
         next_check_ms: None,
         checks: 0,
+        unreported: false,
     }
 }
 

@@ -141,28 +141,34 @@ async fn read(cloud: &Cloud, payer: &Pays, id: &str, address: &str) {
     }
 }
 
-/// Payments whose response was lost are resolved by the jobs.
+/// Payments whose response was lost are resolved by the jobs, or when they are read.
 async fn lost(cloud: &Cloud) {
     let stack = &cloud.app.stack;
     for payer in payers() {
-        let job = match payer.function {
-            "withdraw-aster" => {
-                stack.aster_sim.fail_next("withdraw", Fault::AppliedButLost);
-                "resolve-orders-aster"
+        for key in ["resolved", "read"] {
+            let lost = || Fault::AppliedButLost;
+            let job = match payer.function {
+                "withdraw-aster" => {
+                    stack.aster_sim.fail_next("withdraw", lost());
+                    "resolve-orders-aster"
+                }
+                "withdraw-hyperliquid" => {
+                    stack.hyperliquid_sim.fail_next("sendToEvmWithData", lost());
+                    "resolve-orders-hyperliquid"
+                }
+                _ => continue,
+            };
+            let (status, unknown) = payer.send(cloud, USER, key, payer.body.clone()).await;
+            assert_eq!((status, &unknown["code"]), (504, &json!("PAYMENT_UNKNOWN")), "{unknown}");
+            if key == "read" {
+                read(cloud, &payer, unknown["data"]["transferId"].as_str().unwrap(), USER).await;
+            } else {
+                cloud.app.clock.advance_ms(61_000);
+                let done = cloud.run(job).await;
+                assert_eq!(done["payments"]["failed"], json!(0), "{done}");
             }
-            "withdraw-hyperliquid" => {
-                let fault = || Fault::AppliedButLost;
-                stack.hyperliquid_sim.fail_next("sendToEvmWithData", fault());
-                "resolve-orders-hyperliquid"
-            }
-            _ => continue,
-        };
-        let (status, unknown) = payer.send(cloud, USER, "lost", payer.body.clone()).await;
-        assert_eq!((status, &unknown["code"]), (504, &json!("PAYMENT_UNKNOWN")), "{unknown}");
-        cloud.app.clock.advance_ms(61_000);
-        let done = cloud.run(job).await;
-        assert_eq!(done["payments"]["failed"], json!(0), "{done}");
-        let (status, known) = payer.send(cloud, USER, "lost", payer.body.clone()).await;
-        assert!(matches!(status, 200 | 202), "{known}");
+            let (status, known) = payer.send(cloud, USER, key, payer.body.clone()).await;
+            assert!(matches!(status, 200 | 202), "{known}");
+        }
     }
 }

@@ -1,8 +1,6 @@
 //! The whole way of money: a proposal, two approvals, the delay, a withdrawal, a transfer on the
 //! chain, and the verification of the log. The guide of payments contains the transcript.
 
-#![expect(clippy::print_stdout, reason = "the test prints a transcript")]
-
 use std::cell::RefCell;
 
 use cosigner::audit::verify::Verifier;

@@ -1,5 +1,7 @@
 //! Steps of the random run that pay, repeat payments, and resolve them.
 
+#![expect(clippy::panic, reason = "a failing test panics")]
+
 use domain::ids::Tenant;
 use e2e::kill::{Call, Harness, ended};
 use e2e::payments::{Approvers, BSC, Counted, Place, Till};

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use e2e::kill::Call;
@@ -123,32 +124,40 @@ async fn interrupted_report_is_made_once() {
     let scene = Scene::open().await;
     let (app, till) = (&scene.app, &scene.till);
     let proxy = Proxy::start(app).await;
-    let mut died = 0;
-    for nth in 1..60 {
+    for nth in 1..30 {
         for side in [Side::Before, Side::After] {
             let amount = format!("{nth}.{}", if side == Side::Before { 1 } else { 2 });
             let reply = till.pay(app, Place::HyperliquidSend, &amount, &amount).await;
             assert!(matches!(reply.status, 200 | 202), "{reply:?}");
             let id = reply.text("/data/transferId").to_owned();
+            // The job asks for due payments in many queries, which change nothing.
+            let others = AtomicUsize::new(0);
             let process = proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
-                if arrival.nth == nth { Fate::Die(side) } else { Fate::Pass }
+                let is_it =
+                    !is_query(arrival.name) && others.fetch_add(1, Ordering::SeqCst) + 1 == nth;
+                if is_it { Fate::Die(side) } else { Fate::Pass }
             }));
             resolve_until_death(&scene, &process).await;
-            let has_died = process.calls().len() >= nth;
+            let calls = process.calls();
+            let has_died = calls.iter().filter(|name| !is_query(name)).count() >= nth;
             let first = by_id(counted(app).await).remove(&id).unwrap().report;
             let next = proxy.process_with(Box::new(|_| Fate::Pass));
             resolve(&scene, &next).await;
             let report = by_id(counted(app).await).remove(&id).unwrap().report;
             assert!(report.is_some(), "{nth} {side:?}");
             assert!(first.is_none() || first == report, "{nth} {side:?}: {first:?} {report:?}");
-            died += usize::from(has_died);
             if !has_died {
-                assert!(died > 20, "{died}");
+                // The record, the wallet, the report with its reads and write, and the record.
+                assert!(nth > 5, "{nth}: {calls:?}");
                 return;
             }
         }
     }
     unreachable!("a run has fewer calls");
+}
+
+fn is_query(name: &str) -> bool {
+    name == "DynamoDB.Query"
 }
 
 async fn resolve_until_death(scene: &Scene, process: &Process) {

@@ -117,10 +117,15 @@ test("payments are listed with their outcome, in pages, and exported", async () 
   const pay = async (amount) => {
     const headers = { "content-type": "application/json", "x-api-key": "any", "idempotency-key": `pay-${amount}` };
     const body = JSON.stringify({ walletIdOrAddress: "alice", destination: TREASURY, amount });
-    const response = await fetch(`${paying.url}/api/trading/hyperliquid/transfer`, { method: "POST", headers, body });
-    const answer = await response.json();
-    assert.ok(response.ok, JSON.stringify(answer));
-    return answer.data;
+    let answer;
+    // A busy machine may need the retry that the response advises.
+    for (let tries = 0; tries < 5; tries += 1) {
+      const response = await fetch(`${paying.url}/api/trading/hyperliquid/transfer`, { method: "POST", headers, body });
+      answer = await response.json();
+      if (response.ok) return answer.data;
+      if (response.status < 500) break;
+    }
+    throw new Error(JSON.stringify(answer));
   };
   const [first] = [await pay("12.5"), await pay("7")];
 

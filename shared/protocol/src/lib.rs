@@ -14,6 +14,7 @@ mod once;
 mod parties;
 mod payment_messages;
 mod policy_messages;
+pub mod recovery;
 mod refresh_messages;
 mod session;
 mod share;

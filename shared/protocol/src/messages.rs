@@ -86,6 +86,8 @@ pub enum Call {
     ListPayments,
     /// A call about the tenant's policy; see [`WalletKey::of_tenant`].
     Policy(#[serde(with = "policy_messages::json")] PolicyCall),
+    /// As [`Call::Retire`]. Party 1 has a recovery record of the named shares.
+    RetireRecorded,
 }
 
 /// The cosigner's responses.
@@ -118,6 +120,8 @@ pub enum Answer {
     OpenPayments(Vec<OpenPayment>),
     /// To [`Call::Policy`].
     Policy(#[serde(with = "policy_messages::json")] PolicyAnswer),
+    /// To [`Call::Retire`], when party 2 has a recovery record of the named shares.
+    RetiredRecorded,
 }
 
 /// Key generation, phase 1 of party 1.

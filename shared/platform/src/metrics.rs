@@ -50,6 +50,8 @@ metrics! {
     KeyGenerationMs: Milliseconds,
     /// Time to sign with both parties, measured at party 1.
     SigningMs: Milliseconds,
+    /// Starts of a party that has no recovery key, so that its loss would end all wallets.
+    RecoveryKeyMissing: Count,
     /// Remote calls of a request.
     RemoteCalls: Count,
     /// Used part of an exchange's budget per minute, after a call took its weight.

@@ -147,6 +147,11 @@ impl Store {
         Self { db: db.into(), table: table.into() }
     }
 
+    /// Returns the client, for another table of the same account.
+    pub(crate) fn client(&self) -> Lazy<aws_sdk_dynamodb::Client> {
+        self.db.clone()
+    }
+
     /// Makes the client from the environment.
     ///
     /// # Errors

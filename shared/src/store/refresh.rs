@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// Brings new shares into use. Replaces the record and party 1's share in one transaction; the
-    /// previous share is deleted by it.
+    /// previous share is deleted by it. `recovery` writes the recovery record of the new one.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a later refresh was begun, or the wallet is frozen.
@@ -90,6 +90,7 @@ impl Store {
         wallet: &WalletRecord,
         to: &RefreshState,
         share: &ShareRecord,
+        recovery: Option<&TransactWriteItem>,
     ) -> Result<(), StoreError> {
         let broken =
             |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
@@ -131,10 +132,12 @@ impl Store {
             .db
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().update(update).build())
-            .transact_items(TransactWriteItem::builder().put(put).build())
-            .send()
-            .await;
-        written.map(|_| ()).map_err(transaction_error)
+            .transact_items(TransactWriteItem::builder().put(put).build());
+        let written = match recovery {
+            Some(recovery) => written.transact_items(recovery.clone()),
+            None => written,
+        };
+        written.send().await.map(|_| ()).map_err(transaction_error)
     }
 
     /// Records that a refresh is complete, and the start of the new shares' age.

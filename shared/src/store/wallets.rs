@@ -199,6 +199,20 @@ impl Store {
         share: &ShareRecord,
         counted: CountedIn,
     ) -> Result<NewWallet, StoreError> {
+        self.create_with(wallet, share, counted, None).await
+    }
+
+    /// As [`Self::create`], with the write of the share's recovery record in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_with(
+        &self,
+        wallet: &WalletRecord,
+        share: &ShareRecord,
+        counted: CountedIn,
+        recovery: Option<&TransactWriteItem>,
+    ) -> Result<NewWallet, StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let pointer = |partition: &str| {
             let mut item = key(partition, POINTER);
@@ -217,6 +231,7 @@ impl Store {
         ];
         let puts = items.into_iter().map(|item| self.put_new(item));
         let writes = puts.chain([self.count_wallet(&wallet.tenant, counted)]);
+        let writes = writes.chain(recovery.cloned().map(Ok));
         let written = self
             .db
             .transact_write_items()
@@ -228,7 +243,7 @@ impl Store {
         let Err(error) = written else { return Ok(NewWallet::Stored) };
         let failed = failed_conditions(&error);
         match transaction_error(error) {
-            StoreError::Conflict if failed == [false, false, false, false, true] => {
+            StoreError::Conflict if failed.starts_with(&[false, false, false, false, true]) => {
                 Ok(NewWallet::ShardFull)
             }
             StoreError::Conflict => Ok(NewWallet::Exists),

@@ -3,6 +3,7 @@
 mod create;
 mod pay;
 mod permit;
+mod recovery;
 mod refresh;
 mod refresh_job;
 mod runs;
@@ -26,6 +27,7 @@ use crate::aws::LambdaClient;
 use crate::mpc::CosignerClient;
 use crate::runtime::Runtime;
 use crate::store::{Store, StoreConfig};
+use recovery::Recovery;
 use runs::Refresher;
 
 /// Settings of custody in addition to the table.
@@ -90,6 +92,7 @@ pub struct Custody {
     /// The source of randomness.
     pub random: Random,
     refresher: Refresher,
+    recovery: Option<Recovery>,
     wallets_per_tenant: u64,
 }
 
@@ -103,7 +106,8 @@ impl Custody {
         let aws = Aws::from_env(env)?;
         let store = StoreConfig::from_env(env)?;
         let custody = CustodyConfig::from_env(env)?;
-        Ok(Self::new(&aws, &store, &custody, clock.clone(), random.clone()))
+        let custody = Self::new(&aws, &store, &custody, clock.clone(), random.clone());
+        custody.with_recovery_from_env(env)
     }
 
     /// Makes custody with these clients.
@@ -126,6 +130,7 @@ impl Custody {
             clock,
             random,
             wallets_per_tenant: WALLETS_PER_TENANT,
+            recovery: None,
             refresher: match &custody.refresh {
                 RefreshBy::ThisProcess(cosigner) => Refresher::ThisProcess(CosignerClient::new(
                     LambdaClient::new(aws),

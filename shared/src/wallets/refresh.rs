@@ -11,11 +11,12 @@
 //! accepts both until step 5. An attempt that dies before step 4 leaves an unused share at the
 //! cosigner. After step 4, the record states the remaining steps.
 
-use futures_util::future::BoxFuture;
 use std::pin::Pin;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::{Tenant, WalletRef};
 use domain::random::RandomError;
+use futures_util::future::BoxFuture;
 use platform::items::{SCHEMA, StoreError};
 use protocol::{KeyShare, Refusal, WalletKey};
 use uuid::Uuid;
@@ -204,9 +205,11 @@ impl Custody {
         );
         self.freeze_if_cheated(wallet, confirmed).await?;
         let sealed = data_key?.seal(&share.to_bytes())?;
+        let about = (&wallet.user_id, wallet.created_at_ms);
+        let recovery = self.recovery_write(&key, about, &share)?;
         drop(share);
         let stored = ShareRecord { schema: SCHEMA, key_version: to, sealed };
-        *wallet = self.switch(wallet.clone(), &stored).await?;
+        *wallet = self.switch(wallet.clone(), (&stored, recovery.as_ref())).await?;
         self.retire(wallet).await?;
         Ok(to)
     }
@@ -231,11 +234,11 @@ impl Custody {
     async fn switch(
         &self,
         mut wallet: WalletRecord,
-        share: &ShareRecord,
+        (share, recovery): (&ShareRecord, Option<&TransactWriteItem>),
     ) -> Result<WalletRecord, RefreshError> {
         let mut state = wallet.refresh.unwrap_or_default();
         state.retire = true;
-        if let Err(error) = self.store.switch_shares(&wallet, &state, share).await {
+        if let Err(error) = self.store.switch_shares(&wallet, &state, share, recovery).await {
             // The response may have been lost: no other attempt has this version.
             let name = WalletRef::Wallet(wallet.wallet_id);
             let found = self.store.find(&wallet.tenant, &name).await?;
@@ -250,7 +253,13 @@ impl Custody {
 
     /// Has the cosigner retire the old shares, and records the end.
     async fn retire(&self, wallet: &WalletRecord) -> Result<(), RefreshError> {
-        mpc::retire(&self.cosigner, &self.random, &wallet.key()).await?;
+        let recorded = self.recorded(wallet).await?;
+        let has_one = recorded.contains(&wallet.key_version);
+        let key = wallet.key();
+        let theirs = mpc::retire_recorded(&self.cosigner, &self.random, &key, has_one).await?;
+        if has_one && theirs {
+            self.drop_older(wallet, &recorded).await?;
+        }
         let done = RefreshState { to: wallet.refresh.unwrap_or_default().to, ..Default::default() };
         match self.store.settle_refresh(wallet, &done, self.clock.now_ms()).await {
             // Another call has taken over, and records it.

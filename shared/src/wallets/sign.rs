@@ -181,6 +181,9 @@ impl Custody {
         if share.address() != wallet.address {
             return Err(ProtocolError::WrongSignature.into());
         }
+        if share.is_hollow() {
+            return Err(SignError::Worn);
+        }
         let place = self.begin_run(wallet, share.version(), content.share_use()).await?;
         let key = WalletKey { key_version: share.version(), ..wallet.key() };
         let passed = self.end_run(wallet, &place);

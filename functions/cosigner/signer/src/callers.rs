@@ -162,7 +162,8 @@ impl Right {
             | Call::FinishRefresh(_)
             | Call::StartConfirm(_)
             | Call::FinishConfirm(_)
-            | Call::Retire => self == Refresh,
+            | Call::Retire
+            | Call::RetireRecorded => self == Refresh,
             Call::Policy(call) => match call {
                 PolicyCall::Show => self == Self::Policy(Show),
                 PolicyCall::Propose(proposal) => {

@@ -72,7 +72,8 @@ impl Cosigner {
                     Call::FinishConfirm(message) => {
                         self.finish_confirm(&context, message).await.map(Answer::SignShares)
                     }
-                    Call::Retire => self.retire(&context).await.map(|()| Answer::Retired),
+                    Call::Retire => self.retire(&context, false).await.map(retired),
+                    Call::RetireRecorded => self.retire(&context, true).await.map(retired),
                     Call::PreparePayment(message) => {
                         self.prepare_payment(&context, message).await.map(Answer::PaymentPrepared)
                     }
@@ -143,6 +144,10 @@ impl Cosigner {
     }
 }
 
+const fn retired(recorded: bool) -> Answer {
+    if recorded { Answer::RetiredRecorded } else { Answer::Retired }
+}
+
 const fn name(call: &Call) -> &'static str {
     match call {
         Call::StartKeygen(_) => "StartKeygen",
@@ -154,7 +159,7 @@ const fn name(call: &Call) -> &'static str {
         Call::FinishRefresh(_) => "FinishRefresh",
         Call::StartConfirm(_) => "StartConfirm",
         Call::FinishConfirm(_) => "FinishConfirm",
-        Call::Retire => "Retire",
+        Call::Retire | Call::RetireRecorded => "Retire",
         Call::PreparePayment(_) => "PreparePayment",
         Call::StartPayment(_) => "StartPayment",
         Call::FinishPayment(_) => "FinishPayment",

@@ -9,11 +9,15 @@ use platform::aws::Aws;
 use platform::env::{ConfigError, Env};
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
+use platform::recovery::RecoverySetting;
+use protocol::recovery::RecordError;
 use protocol::{OnceKeyError, Refusal};
 
 use crate::callers::{self, Unqualified};
 use crate::policy::Policy;
 use crate::policy_chain::Origins;
+use crate::recovery::Recovery;
 use crate::store::Shares;
 
 /// The cosigner, with its own table and its own KMS key B.
@@ -26,6 +30,7 @@ pub struct Cosigner {
     pub(crate) clock: Clock,
     pub(crate) unqualified: Unqualified,
     pub(crate) origins: Origins,
+    pub(crate) recovery: Option<Recovery>,
 }
 
 /// Why an invocation failed. The cause is in the log.
@@ -46,6 +51,9 @@ pub enum Failure {
     /// A stored share or session cannot be read.
     #[error("stored state is damaged: {0}")]
     Damaged(String),
+    /// A recovery record could not be made.
+    #[error(transparent)]
+    Recovery(#[from] RecordError),
     /// The computation was stopped from outside.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -88,6 +96,7 @@ impl Cosigner {
             clock,
             unqualified: Unqualified::Refused,
             origins: Origins::default(),
+            recovery: None,
         }
     }
 
@@ -107,7 +116,8 @@ impl Cosigner {
     }
 
     /// Makes the clients from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`, `SEALS_TABLE`
-    /// (optional; see [`Self::with_seals`]), `CALLER_WITHOUT_ALIAS`, and the variables of [`Policy::from_env`].
+    /// (optional; see [`Self::with_seals`]), `CALLER_WITHOUT_ALIAS`, and the variables of
+    /// [`RecoverySetting::from_env`] and [`Policy::from_env`].
     /// `CALLER_WITHOUT_ALIAS=local` treats invocations without an alias as those of a local stack.
     /// It is not set in the cloud, where they are refused.
     ///
@@ -130,7 +140,19 @@ impl Cosigner {
             clock,
             random,
         );
-        Ok(cosigner.with_unqualified(unqualified).with_seals(env.optional("SEALS_TABLE")))
+        let cosigner =
+            cosigner.with_unqualified(unqualified).with_seals(env.optional("SEALS_TABLE"));
+        let cosigner = cosigner.with_recovery(RecoverySetting::from_env(env)?).map_err(|_| {
+            let want = "at most two recovery keys of the cosigner, separated by a comma";
+            ConfigError::Invalid { name: "RECOVERY_PUBLIC_KEY", want }
+        })?;
+        if !cosigner.has_recovery_key() {
+            tracing::warn!(
+                "no recovery key: the loss of the cosigner's table or key ends all wallets"
+            );
+            metrics::emit(&cosigner.clock, About::SERVICE, &[(Metric::RecoveryKeyMissing, 1)]);
+        }
+        Ok(cosigner)
     }
 }
 

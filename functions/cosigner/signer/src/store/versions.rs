@@ -175,6 +175,13 @@ pub(crate) struct Leftovers {
     pub(crate) kept: Vec<u32>,
 }
 
+impl Leftovers {
+    /// Returns the versions that are discarded.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = u32> {
+        self.untried.iter().chain(&self.overtaken).copied()
+    }
+}
+
 /// Returns the versions left by earlier refreshes of this share. Tried ones are overtaken too, but
 /// are retired only when there are `most` of them.
 pub(crate) fn leftovers(key: &WalletKey, known: &[Version], most: usize) -> Leftovers {

@@ -1,0 +1,101 @@
+//! The cosigner's recovery records. Each is written in the transaction that stores its share, and
+//! deleted after the share is retired.
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use platform::items::StoreError;
+use platform::recovery::{RecoverySetting, RecoveryTable};
+use protocol::recovery::{RecoveryKeyError, RecoveryKeys, RecoveryRecord, Side, Subject};
+use protocol::{KeyShare, WalletKey};
+
+use crate::party::{Cosigner, Failure};
+
+/// The cosigner's recovery keys, and the table of its records.
+#[derive(Clone, Debug)]
+pub(crate) struct Recovery {
+    keys: RecoveryKeys,
+    table: RecoveryTable,
+    deployment: String,
+}
+
+impl Cosigner {
+    /// Sets the recovery keys. Without one, shares get no records.
+    ///
+    /// # Errors
+    /// Fails when the setting holds other texts than recovery keys of the cosigner.
+    pub fn with_recovery(
+        mut self,
+        setting: Option<RecoverySetting>,
+    ) -> Result<Self, RecoveryKeyError> {
+        self.recovery = match setting {
+            None => None,
+            Some(setting) => Some(Recovery {
+                keys: RecoveryKeys::parse(&setting.public_keys, Side::Cosigner)?,
+                table: RecoveryTable::new(self.shares.db.clone(), &setting.table),
+                deployment: setting.deployment,
+            }),
+        };
+        Ok(self)
+    }
+
+    /// Returns whether new shares get recovery records.
+    #[must_use]
+    pub fn has_recovery_key(&self) -> bool {
+        self.recovery.as_ref().is_some_and(|recovery| !recovery.keys.is_empty())
+    }
+
+    /// Returns the write of a share's record; none without a recovery key.
+    pub(crate) fn recovery_write(
+        &self,
+        key: &WalletKey,
+        share: &KeyShare,
+    ) -> Result<Vec<TransactWriteItem>, Failure> {
+        let Some(recovery) = self.recovery.as_ref().filter(|it| !it.keys.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let subject = Subject {
+            deployment: recovery.deployment.clone(),
+            key: key.clone(),
+            user_id: None,
+            created_at_ms: self.clock.now_ms(),
+        };
+        let record = RecoveryRecord::seal(&recovery.keys, Side::Cosigner, subject, share)?;
+        let write = recovery.table.put((&key.tenant, key.wallet_id), key.key_version, &record)?;
+        Ok(vec![write])
+    }
+
+    /// Deletes the records of versions that party 1 never relied on.
+    pub(crate) async fn drop_records(
+        &self,
+        key: &WalletKey,
+        versions: impl Iterator<Item = u32> + Send,
+    ) -> Result<(), StoreError> {
+        let Some(recovery) = &self.recovery else { return Ok(()) };
+        for version in versions {
+            recovery.table.delete(&key.tenant, key.wallet_id, version).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the records of retired versions, if both parties have a record of the shares in use.
+    /// An old pair is as good as a new one, so otherwise the old records stay. Returns whether this
+    /// party has a record of the shares in use.
+    pub(crate) async fn retire_records(
+        &self,
+        key: &WalletKey,
+        retired: &[u32],
+        party_1_has_one: bool,
+    ) -> Result<bool, StoreError> {
+        let Some(recovery) = &self.recovery else { return Ok(false) };
+        let known = recovery.table.versions(&key.tenant, key.wallet_id).await?;
+        if !known.contains(&key.key_version) {
+            return Ok(false);
+        }
+        if party_1_has_one {
+            // A retry finds no live shares any more, but possibly their records.
+            let older =
+                known.into_iter().filter(|it| *it < key.key_version || retired.contains(it));
+            self.drop_records(key, older).await?;
+        }
+        Ok(true)
+    }
+}

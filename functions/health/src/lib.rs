@@ -9,13 +9,10 @@ use shared::api::responses::HealthBody;
 /// The committed document; a test compares it with the generated one.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 
-/// Returns the endpoint's routes.
-pub fn router() -> Router {
+/// Returns the endpoint's routes. `recovery_key` states whether the deployment has one.
+pub fn router(recovery_key: bool) -> Router {
+    let health = async move || Json(HealthBody::new(env!("CARGO_PKG_VERSION"), recovery_key));
     Router::new().route("/api/health", get(health)).route("/api/openapi.json", get(document))
-}
-
-async fn health() -> Json<HealthBody> {
-    Json(HealthBody::new(env!("CARGO_PKG_VERSION")))
 }
 
 async fn document() -> ([(http::HeaderName, HeaderValue); 1], &'static str) {

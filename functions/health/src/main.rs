@@ -2,5 +2,6 @@
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
-    lambda_entry::run_open(health::router()).await
+    let keys = std::env::var("RECOVERY_PUBLIC_KEY").unwrap_or_default();
+    lambda_entry::run_open(health::router(!keys.trim().is_empty())).await
 }

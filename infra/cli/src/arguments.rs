@@ -9,10 +9,11 @@ use domain::ids::Exchange;
 use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::{
     AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, PAYMENT_DELAY_S, Port,
-    Ports,
+    Ports, RecoveryOptions,
 };
 use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
+use protocol::recovery::RecoveryKey;
 use shared::api::cors::Origins;
 use shared::api::trading::POLICY_DELAY_HOURS;
 use shared::exchanges::networks::{check_network, network_of};
@@ -114,6 +115,11 @@ pub(crate) struct Serve {
     /// Percent of an exchange's weight for one tenant alone
     #[arg(long, env = "TENANT_BUDGET_PERCENT", value_parser = clap::value_parser!(u64).range(1..=100))]
     tenant_budget_percent: Option<u64>,
+    /// Public recovery keys, comma-separated: one or two of each side
+    ///
+    /// `hyperdex recovery keygen` makes them. Without a key of both sides, a lost file ends all wallets.
+    #[arg(long, env = "RECOVERY_KEYS", value_delimiter = ',')]
+    recovery_keys: Vec<RecoveryKey>,
     /// Most wallets of a tenant; 0 sets no limit
     #[arg(long, env = "WALLETS_PER_TENANT", default_value_t = WALLETS_PER_TENANT)]
     wallets_per_tenant: u64,
@@ -228,6 +234,10 @@ impl Serve {
         if let Some(percent) = self.tenant_budget_percent {
             budget.tenant_percent = percent;
         }
+        options.recovery = RecoveryOptions::of(&self.recovery_keys).map_err(|_| {
+            let want = "at most two different recovery keys of each side";
+            ConfigError::Invalid { name: "RECOVERY_KEYS", want }
+        })?;
         options.wallets_per_tenant = self.wallets_per_tenant;
         options.policy_delay_ms = u64::from(self.policy_delay_hours) * 60 * 60 * 1_000;
         options.payment_delay_s = self.payment_delay_seconds;

@@ -21,6 +21,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     let external = options.engines.is_some();
     let chains = (options.hyperliquid.chain, options.aster.chain);
     let ports = options.ports;
+    let recovery = options.recovery.is_complete();
     let mut stack = Stack::start(options).await?;
     let kind = |simulated, chain: HyperliquidChain| {
         let what = if simulated { "simulator" } else { "external" };
@@ -47,6 +48,11 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         0 => "  Tenant keys  none: every caller is the tenant local\n".to_owned(),
         some => format!("  Tenant keys  {some}\n"),
     });
+    if !recovery {
+        say(
+            "  NO RECOVERY KEY: a lost file or key ends all wallets. See `hyperdex recovery keygen`.\n",
+        );
+    }
     if let Some(cause) = &stack.webhooks_off {
         say(&format!("  Webhooks are disabled: the external DynamoDB has no stream ({cause})."));
     }

@@ -132,6 +132,7 @@ impl Stack {
             },
             ip: options.ip,
             port: options.ports.lambda,
+            recovery: options.recovery.cosigner.clone(),
             engine: options.engines.as_ref().map(Engines::cosigner),
         };
         let (child, lambda) = match options.cosigner {
@@ -145,6 +146,9 @@ impl Stack {
             }
         };
 
+        if !options.recovery.is_complete() {
+            tracing::warn!("no recovery key of both sides: a lost file or key ends all wallets");
+        }
         let clock = options.clock.clone();
         let hyperliquid_sim = exchanges::simulate_hyperliquid(&options.hyperliquid, clock.clone());
         let aster_sim = exchanges::simulate_aster(&options.aster, clock.clone());
@@ -224,6 +228,7 @@ impl Stack {
             endpoints.key_admin(&options),
             scheduled.renewal(),
             endpoints.policy_chain(&options, "operator"),
+            endpoints.recoverer(&options),
             options.random.clone(),
         );
         let control = Control::new(jobs_now, custody_now, &simulators, kept, admin.clone());

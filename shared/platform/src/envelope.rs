@@ -41,6 +41,8 @@ pub enum Purpose {
     Answer,
     /// A webhook's signing secret.
     WebhookSecret,
+    /// A transport key of a recovery.
+    RecoveryTransport,
 }
 
 impl Purpose {
@@ -52,6 +54,7 @@ impl Purpose {
             Self::CosignerSession => "cosigner-session",
             Self::Answer => "answer",
             Self::WebhookSecret => "webhook-secret",
+            Self::RecoveryTransport => "recovery-transport",
         }
     }
 }

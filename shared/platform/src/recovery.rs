@@ -11,7 +11,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::aws::Lazy;
-use crate::env::{ConfigError, Env};
+use crate::env::Env;
 use crate::items::{Item, StoreError, to_record, unavailable};
 
 const RECORD: &str = "recovery#";
@@ -23,22 +23,19 @@ pub struct RecoverySetting {
     pub table: String,
     /// `RECOVERY_PUBLIC_KEY`: at most two keys, separated by a comma. Empty without a key.
     pub public_keys: String,
-    /// `DEPLOYMENT`: the name that the records give to the deployment.
+    /// `SERVICE_NAME`: the name that the records give to the deployment.
     pub deployment: String,
 }
 
 impl RecoverySetting {
     /// Reads the settings from the environment. Functions that make no shares have none.
-    ///
-    /// # Errors
-    /// Fails when there is a table and no name of the deployment.
-    pub fn from_env(env: &Env<'_>) -> Result<Option<Self>, ConfigError> {
-        let Some(table) = env.optional("RECOVERY_TABLE") else { return Ok(None) };
-        Ok(Some(Self {
-            table,
+    #[must_use]
+    pub fn from_env(env: &Env<'_>) -> Option<Self> {
+        Some(Self {
+            table: env.optional("RECOVERY_TABLE")?,
             public_keys: env.optional("RECOVERY_PUBLIC_KEY").unwrap_or_default(),
-            deployment: env.required("DEPLOYMENT")?,
-        }))
+            deployment: env.optional("SERVICE_NAME").unwrap_or_default(),
+        })
     }
 }
 

@@ -23,13 +23,16 @@ pub struct HealthBody {
     status: &'static str,
     /// The service's version.
     version: &'static str,
+    /// Whether new wallets get a recovery record of the endpoint side. Without it, the loss of one
+    /// table or key ends all wallets.
+    recovery_key: bool,
 }
 
 impl HealthBody {
-    /// Returns the body of a healthy service of this version.
+    /// Returns the body of a healthy service of this version, with or without a recovery key.
     #[must_use]
-    pub const fn new(version: &'static str) -> Self {
-        Self { success: true, status: "ok", version }
+    pub const fn new(version: &'static str, recovery_key: bool) -> Self {
+        Self { success: true, status: "ok", version, recovery_key }
     }
 }
 

@@ -140,6 +140,53 @@ impl Store {
         written.send().await.map(|_| ()).map_err(transaction_error)
     }
 
+    /// Replaces party 1's share of the version in use by a restored one, because the stored one does
+    /// not open. Its bytes are kept aside. The refresh job finds the wallet first.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another version is in use, or the wallet is frozen.
+    pub async fn replace_share(
+        &self,
+        wallet: &WalletRecord,
+        (lost, share): (&ShareRecord, &ShareRecord),
+    ) -> Result<(), StoreError> {
+        let broken =
+            |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record_key(wallet)))
+            .update_expression("SET #at = :oldest, #shard = :shard")
+            .condition_expression("#version = :version AND #frozen = :false")
+            .expression_attribute_names("#at", Index::Refresh.sort_key())
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_names("#version", "keyVersion")
+            .expression_attribute_names("#frozen", "frozen")
+            .expression_attribute_values(":oldest", number(0_u64))
+            .expression_attribute_values(":shard", shard_of(wallet.wallet_id))
+            .expression_attribute_values(":version", number(wallet.key_version))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .build()
+            .map_err(broken)?;
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        let put = |sort: &str, share: &ShareRecord| {
+            let item = to_item(&partition, sort, share)?;
+            let put = Put::builder().table_name(&self.table).set_item(Some(item));
+            let put = put.build().map_err(broken)?;
+            Ok::<_, StoreError>(TransactWriteItem::builder().put(put).build())
+        };
+        // Sorted after the share, so that no other read finds it.
+        let aside = format!("{SHARE}#lost#{}", lost.key_version);
+        let written = self
+            .db
+            .transact_write_items()
+            .transact_items(TransactWriteItem::builder().update(update).build())
+            .transact_items(put(SHARE, share)?)
+            .transact_items(put(&aside, lost)?)
+            .send()
+            .await;
+        written.map(|_| ()).map_err(transaction_error)
+    }
+
     /// Records that a refresh is complete, and the start of the new shares' age.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ use hyperdex_local::Endpoints;
 use hyperdex_local::HEADS;
 use hyperdex_local::exchanges::{self, AsterTarget, HyperliquidTarget};
 use platform::aws::Aws;
+use protocol::recovery::RecoveryKeys;
 use shared::store::IndexShape;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -154,6 +155,7 @@ impl World {
                 aster_login: false,
             },
             ip,
+            recovery: RecoveryKeys::default(),
             engine: None,
             port: 0,
         };

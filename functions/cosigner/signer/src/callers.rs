@@ -20,6 +20,8 @@ pub enum Right {
     Pay(&'static str),
     /// Make a call about a tenant's policy.
     Policy(PolicyRight),
+    /// Restore shares from recovery records.
+    Recover,
 }
 
 /// A call about a tenant's policy.
@@ -38,7 +40,7 @@ pub enum PolicyRight {
 }
 
 use PolicyRight::{Approve, Cancel, CancelUnsigned, Propose, Show};
-use Right::{Keygen, Pay, Refresh, Sign};
+use Right::{Keygen, Pay, Recover, Refresh, Sign};
 
 /// Every alias with its rights. An alias that is not in this table has no rights.
 pub const CALLERS: [(&str, &[Right]); 18] = [
@@ -84,6 +86,7 @@ pub const CALLERS: [(&str, &[Right]); 18] = [
             Right::Policy(Approve),
             Right::Policy(Cancel),
             Right::Policy(CancelUnsigned),
+            Recover,
         ],
     ),
 ];
@@ -164,6 +167,7 @@ impl Right {
             | Call::FinishConfirm(_)
             | Call::Retire
             | Call::RetireRecorded => self == Refresh,
+            Call::Recovery(_) => self == Recover,
             Call::Policy(call) => match call {
                 PolicyCall::Show => self == Self::Policy(Show),
                 PolicyCall::Propose(proposal) => {
@@ -237,7 +241,7 @@ mod tests {
         let named: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Sign(intent) => Some(*intent),
-                Keygen | Refresh | Pay(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Recover | Pay(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(named, BTreeSet::from(Intent::NAMES));
@@ -245,7 +249,7 @@ mod tests {
         let paid: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Pay(payment) => Some(*payment),
-                Keygen | Refresh | Sign(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Recover | Sign(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(paid, BTreeSet::from(Payment::NAMES));

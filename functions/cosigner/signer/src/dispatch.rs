@@ -90,6 +90,9 @@ impl Cosigner {
                     Call::ListPayments => {
                         self.list_payments(&context).await.map(Answer::OpenPayments)
                     }
+                    Call::Recovery(call) => {
+                        self.recovery_call(&context, call).await.map(Answer::Recovery)
+                    }
                     Call::Policy(call) => {
                         self.policy_call(&context, call).await.map(Answer::Policy)
                     }
@@ -166,5 +169,6 @@ const fn name(call: &Call) -> &'static str {
         Call::SettlePayment(_) => "SettlePayment",
         Call::ListPayments => "ListPayments",
         Call::Policy(_) => "Policy",
+        Call::Recovery(_) => "Recovery",
     }
 }

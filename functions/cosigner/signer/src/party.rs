@@ -9,8 +9,6 @@ use platform::aws::Aws;
 use platform::env::{ConfigError, Env};
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::StoreError;
-use platform::metrics::{self, About, Metric};
-use platform::recovery::RecoverySetting;
 use protocol::recovery::RecordError;
 use protocol::{OnceKeyError, Refusal};
 
@@ -117,7 +115,7 @@ impl Cosigner {
 
     /// Makes the clients from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`, `SEALS_TABLE`
     /// (optional; see [`Self::with_seals`]), `CALLER_WITHOUT_ALIAS`, and the variables of
-    /// [`RecoverySetting::from_env`] and [`Policy::from_env`].
+    /// [`platform::recovery::RecoverySetting`] and [`Policy::from_env`].
     /// `CALLER_WITHOUT_ALIAS=local` treats invocations without an alias as those of a local stack.
     /// It is not set in the cloud, where they are refused.
     ///
@@ -142,17 +140,7 @@ impl Cosigner {
         );
         let cosigner =
             cosigner.with_unqualified(unqualified).with_seals(env.optional("SEALS_TABLE"));
-        let cosigner = cosigner.with_recovery(RecoverySetting::from_env(env)?).map_err(|_| {
-            let want = "at most two recovery keys of the cosigner, separated by a comma";
-            ConfigError::Invalid { name: "RECOVERY_PUBLIC_KEY", want }
-        })?;
-        if !cosigner.has_recovery_key() {
-            tracing::warn!(
-                "no recovery key: the loss of the cosigner's table or key ends all wallets"
-            );
-            metrics::emit(&cosigner.clock, About::SERVICE, &[(Metric::RecoveryKeyMissing, 1)]);
-        }
-        Ok(cosigner)
+        cosigner.with_recovery_from_env(env)
     }
 }
 

@@ -27,6 +27,7 @@ use hyperdex_cloud::kms::{self, Kms};
 use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE};
 use hyperdex_listen::Stop;
 use platform::aws::Aws;
+use protocol::recovery::RecoveryKeys;
 use protocol::{
     Answer, Call, Curve, FinishPayment, FinishSign, KeyShare, PaymentOrder, PaymentPrepared,
     PaymentRefusal, PolicyAnswer, PolicyCall, PreparePayment, Refusal, SessionId, StartPayment,
@@ -146,6 +147,7 @@ impl Stack {
             },
             policy: Some(document(&approvers)),
             ip,
+            recovery: RecoveryKeys::default(),
             port: 0,
             engine: None,
         };

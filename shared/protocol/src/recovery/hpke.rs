@@ -37,7 +37,8 @@ pub enum HpkeError {
 }
 
 /// A public key that secrets are encrypted to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct SealingKey([u8; PUBLIC_LEN]);
 
 impl SealingKey {
@@ -88,6 +89,12 @@ impl TryFrom<String> for SealingKey {
     type Error = HpkeError;
     fn try_from(text: String) -> Result<Self, HpkeError> {
         text.parse()
+    }
+}
+
+impl From<SealingKey> for String {
+    fn from(key: SealingKey) -> Self {
+        key.to_string()
     }
 }
 

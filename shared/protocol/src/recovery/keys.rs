@@ -145,6 +145,22 @@ impl RecoveryKeys {
         &self.0
     }
 
+    /// Makes the keys of a side from a list.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn of(keys: &[RecoveryKey], side: Side) -> Result<Self, RecoveryKeyError> {
+        let own = keys.iter().filter(|key| key.side == side).map(RecoveryKey::to_string);
+        Self::parse(&own.collect::<Vec<_>>().join(","), side)
+    }
+
+    /// Returns the text that [`Self::parse`] reads.
+    #[must_use]
+    pub fn to_text(&self, side: Side) -> String {
+        let texts = self.0.iter().map(|key| RecoveryKey { side, key: *key }.to_string());
+        texts.collect::<Vec<_>>().join(",")
+    }
+
     /// Returns the ids of the keys.
     #[must_use]
     pub fn ids(&self) -> Vec<String> {

@@ -180,8 +180,7 @@ impl RecoveryRecord {
         let same = self.key() == other.key()
             && self.public_key == other.public_key
             && self.session_id == other.session_id
-            && self.chain_code == other.chain_code
-            && self.deployment == other.deployment;
+            && self.chain_code == other.chain_code;
         let (one, two) = match (self.side, other.side) {
             (Side::Endpoint, Side::Cosigner) => (self, other),
             (Side::Cosigner, Side::Endpoint) => (other, self),

@@ -63,6 +63,11 @@ pub struct Entry {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Decision {
+    /// A share was restored from a recovery record. It signs only after a refresh.
+    ShareRecovered {
+        /// The wallet's address.
+        address: Address,
+    },
     /// A share was made and stored.
     KeyMade {
         /// The wallet's address.

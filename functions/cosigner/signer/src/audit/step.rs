@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Refreshed,
     /// Retires all versions before the named shares.
     Retire,
+    /// Stores a share from a recovery record. New versions come after it.
+    Recover,
     /// Bars the key.
     Bar,
 }
@@ -74,6 +76,11 @@ impl Head {
             }
             Step::Refreshed => self.unbarred(),
             Step::Retire => self.give_up_before(key.key_version),
+            Step::Recover => {
+                self.unbarred()?;
+                self.newest = self.newest.max(key.key_version);
+                Ok(())
+            }
             Step::Bar => {
                 self.barred = true;
                 Ok(())

@@ -1,10 +1,14 @@
 //! The cosigner's recovery records. Each is written in the transaction that stores its share, and
-//! deleted after the share is retired.
+//! deleted after the share is retired. `import` restores shares from records.
+
+mod import;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use platform::env::{ConfigError, Env};
 use platform::items::StoreError;
+use platform::metrics::{self, About, Metric};
 use platform::recovery::{RecoverySetting, RecoveryTable};
-use protocol::recovery::{RecoveryKeyError, RecoveryKeys, RecoveryRecord, Side, Subject};
+use protocol::recovery::{RecoveryKeys, RecoveryRecord, Side, Subject};
 use protocol::{KeyShare, WalletKey};
 
 use crate::party::{Cosigner, Failure};
@@ -18,23 +22,34 @@ pub(crate) struct Recovery {
 }
 
 impl Cosigner {
-    /// Sets the recovery keys. Without one, shares get no records.
-    ///
-    /// # Errors
-    /// Fails when the setting holds other texts than recovery keys of the cosigner.
-    pub fn with_recovery(
-        mut self,
-        setting: Option<RecoverySetting>,
-    ) -> Result<Self, RecoveryKeyError> {
-        self.recovery = match setting {
-            None => None,
-            Some(setting) => Some(Recovery {
-                keys: RecoveryKeys::parse(&setting.public_keys, Side::Cosigner)?,
-                table: RecoveryTable::new(self.shares.db.clone(), &setting.table),
-                deployment: setting.deployment,
-            }),
+    /// Sets the recovery keys, the table of the records, and the name of the deployment. Without a
+    /// key, shares get no records.
+    #[must_use]
+    pub fn with_recovery(mut self, keys: RecoveryKeys, table: &str, deployment: &str) -> Self {
+        let table = RecoveryTable::new(self.shares.db.clone(), table);
+        self.recovery = Some(Recovery { keys, table, deployment: deployment.to_owned() });
+        self
+    }
+
+    /// Sets the recovery keys of the environment, and says so if there is none.
+    pub(crate) fn with_recovery_from_env(self, env: &Env<'_>) -> Result<Self, ConfigError> {
+        let cosigner = match RecoverySetting::from_env(env) {
+            None => self,
+            Some(RecoverySetting { table, public_keys, deployment }) => {
+                let keys = RecoveryKeys::parse(&public_keys, Side::Cosigner).map_err(|_| {
+                    let want = "at most two recovery keys of the cosigner, separated by a comma";
+                    ConfigError::Invalid { name: "RECOVERY_PUBLIC_KEY", want }
+                })?;
+                self.with_recovery(keys, &table, &deployment)
+            }
         };
-        Ok(self)
+        if !cosigner.has_recovery_key() {
+            tracing::warn!(
+                "no recovery key: the loss of the cosigner's table or key ends all wallets"
+            );
+            metrics::emit(&cosigner.clock, About::SERVICE, &[(Metric::RecoveryKeyMissing, 1)]);
+        }
+        Ok(cosigner)
     }
 
     /// Returns whether new shares get recovery records.

@@ -1,5 +1,8 @@
 //! Party 1's recovery records. Each is written in the transaction that stores its share, and
-//! deleted after the cosigner retired its own share of that version.
+//! deleted after the cosigner retired its own share of that version. `import` restores shares from
+//! records.
+
+mod import;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::UserId;
@@ -7,10 +10,10 @@ use platform::env::{ConfigError, Env};
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 use platform::recovery::{RecoverySetting, RecoveryTable};
-use protocol::recovery::{
-    RecordError, RecoveryKeyError, RecoveryKeys, RecoveryRecord, Side, Subject,
-};
+use protocol::recovery::{RecordError, RecoveryKeys, RecoveryRecord, Side, Subject};
 use protocol::{KeyShare, WalletKey};
+
+pub use import::ImportError;
 
 use super::Custody;
 use crate::store::WalletRecord;
@@ -28,23 +31,13 @@ fn failed(error: RecordError) -> StoreError {
 }
 
 impl Custody {
-    /// Sets the recovery keys. Without one, shares get no records.
-    ///
-    /// # Errors
-    /// Fails when the setting holds other texts than recovery keys of the endpoint side.
-    pub fn with_recovery(
-        mut self,
-        setting: Option<RecoverySetting>,
-    ) -> Result<Self, RecoveryKeyError> {
-        self.recovery = match setting {
-            None => None,
-            Some(setting) => Some(Recovery {
-                keys: RecoveryKeys::parse(&setting.public_keys, Side::Endpoint)?,
-                table: RecoveryTable::new(self.store.client(), &setting.table),
-                deployment: setting.deployment,
-            }),
-        };
-        Ok(self)
+    /// Sets the recovery keys, the table of the records, and the name of the deployment. Without a
+    /// key, shares get no records.
+    #[must_use]
+    pub fn with_recovery(mut self, keys: RecoveryKeys, table: &str, deployment: &str) -> Self {
+        let table = RecoveryTable::new(self.store.client(), table);
+        self.recovery = Some(Recovery { keys, table, deployment: deployment.to_owned() });
+        self
     }
 
     /// Returns custody with the recovery keys of the environment. A function that makes shares and
@@ -53,10 +46,17 @@ impl Custody {
     /// # Errors
     /// Fails when a setting is missing or invalid.
     pub(super) fn with_recovery_from_env(self, env: &Env<'_>) -> Result<Self, ConfigError> {
-        let custody = self.with_recovery(RecoverySetting::from_env(env)?).map_err(|_| {
-            let want = "at most two recovery keys of the endpoint side, separated by a comma";
-            ConfigError::Invalid { name: "RECOVERY_PUBLIC_KEY", want }
-        })?;
+        let custody = match RecoverySetting::from_env(env) {
+            None => self,
+            Some(RecoverySetting { table, public_keys, deployment }) => {
+                let keys = RecoveryKeys::parse(&public_keys, Side::Endpoint).map_err(|_| {
+                    let want =
+                        "at most two recovery keys of the endpoint side, with a comma between";
+                    ConfigError::Invalid { name: "RECOVERY_PUBLIC_KEY", want }
+                })?;
+                self.with_recovery(keys, &table, &deployment)
+            }
+        };
         if custody.recovery.as_ref().is_some_and(|recovery| recovery.keys.is_empty()) {
             tracing::warn!(
                 "no recovery key: the loss of the wallets' table or key ends all wallets"

@@ -1,0 +1,94 @@
+//! Arguments that several commands of a recovery share.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use hyperdex_recovery::key::{self, PrivateKey};
+use protocol::recovery::Side;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::RecoveryCommandError;
+
+/// Most bytes of a passphrase file.
+const MAX_PASSPHRASE: u64 = 4_096;
+
+/// A side, as an argument.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum SideArg {
+    /// Party 1: the endpoint functions
+    Endpoint,
+    /// Party 2: the cosigner
+    Cosigner,
+}
+
+impl From<SideArg> for Side {
+    fn from(side: SideArg) -> Self {
+        match side {
+            SideArg::Endpoint => Self::Endpoint,
+            SideArg::Cosigner => Self::Cosigner,
+        }
+    }
+}
+
+/// A private recovery key.
+#[derive(Args, Clone, Debug)]
+pub struct KeyArgs {
+    /// Side of the key
+    #[arg(long, value_enum)]
+    pub side: SideArg,
+    /// Key file of `recovery keygen`
+    #[arg(long)]
+    pub key: PathBuf,
+    /// File with the passphrase; - reads standard input
+    #[arg(long)]
+    pub passphrase_file: PathBuf,
+}
+
+impl KeyArgs {
+    pub(super) fn open(&self) -> Result<PrivateKey, RecoveryCommandError> {
+        Ok(key::open(&self.key, &passphrase(&self.passphrase_file)?, self.side.into())?)
+    }
+}
+
+/// The deployment; without these arguments the local stack.
+#[derive(Args, Clone, Debug)]
+pub struct PlaceArgs {
+    /// Recovery table of the side in a deployment
+    #[arg(long)]
+    pub recovery_table: Option<String>,
+    /// Wallets' table, for the endpoint side of a deployment
+    #[arg(long, requires = "recovery_table")]
+    pub wallets_table: Option<String>,
+    /// KMS key A, for the endpoint side of a deployment
+    #[arg(long, requires = "recovery_table")]
+    pub kms_key: Option<String>,
+    /// Function of the cosigner, for its side of a deployment
+    #[arg(long, requires = "recovery_table")]
+    pub cosigner: Option<String>,
+    /// Profile in ~/.aws/config; default: the AWS CLI's default
+    #[arg(long, requires = "recovery_table")]
+    pub profile: Option<String>,
+    /// AWS region; default: the profile's region
+    #[arg(long, requires = "recovery_table")]
+    pub region: Option<String>,
+    /// Endpoint of an emulator of AWS
+    #[arg(long, requires = "recovery_table")]
+    pub endpoint_url: Option<Url>,
+}
+
+/// Reads a passphrase: the file's content without the last line break.
+pub(super) fn passphrase(path: &Path) -> Result<Zeroizing<String>, RecoveryCommandError> {
+    let failed = |source| RecoveryCommandError::Passphrase { path: path.to_owned(), source };
+    let mut text = Zeroizing::new(String::with_capacity(4_096));
+    if path == Path::new("-") {
+        std::io::stdin().take(MAX_PASSPHRASE).read_to_string(&mut text).map_err(failed)?;
+    } else {
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(MAX_PASSPHRASE).read_to_string(&mut text).map_err(failed)?;
+    }
+    let kept = text.trim_end_matches(['\n', '\r']).len();
+    text.truncate(kept);
+    Ok(text)
+}

@@ -1,31 +1,25 @@
-//! Recovery keys: a file that a passphrase protects, in the format of `age`.
+//! Recovery keys: a PEM file that a passphrase protects.
 //!
-//! `age --decrypt` opens the file without this program. The content is JSON with the private key in
-//! hex.
+//! The key is PKCS#8 under PBES2 (RFC 8018): PBKDF2 with HMAC-SHA-256, and AES-256 in CBC mode.
+//! `openssl pkey -in FILE` opens it without this program. The text before it names side and public
+//! key, which must fit the decrypted key, so that a changed file is found.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use age::secrecy::SecretString;
+use domain::random::Random;
 use protocol::recovery::{OpeningKey, RecoveryKey, Side};
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::error::RecoveryError;
+use crate::pem;
 
-const FORMAT: &str = "hyperdex-recovery-key";
-const VERSION: u32 = 1;
+const TITLE: &str = "HyperDEX Keys recovery key, version 1";
+const PUBLIC: &str = "Public key: ";
 
 /// Fewest characters of a passphrase.
 const MIN_PASSPHRASE: usize = 12;
-
-/// The work of the passphrase's key derivation, as a power of two: 2^18 needs 256 MB and about a
-/// second.
-pub const WORK: u8 = 18;
-
-/// The most work that opening accepts.
-const MAX_WORK: u8 = 22;
 
 /// A private recovery key of one side. Hidden in `Debug`.
 #[derive(Debug)]
@@ -44,16 +38,6 @@ impl PrivateKey {
     }
 }
 
-/// The content of a key file.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Content {
-    format: String,
-    version: u32,
-    side: Side,
-    private_key: Zeroizing<String>,
-}
-
 /// Generates a recovery key, and writes it to a new file. Returns the public key.
 ///
 /// # Errors
@@ -62,25 +46,15 @@ pub fn generate(
     side: Side,
     path: &Path,
     passphrase: &Zeroizing<String>,
-    work: u8,
+    random: &Random,
 ) -> Result<RecoveryKey, RecoveryError> {
     if passphrase.chars().count() < MIN_PASSPHRASE {
         return Err(RecoveryError::WeakPassphrase(MIN_PASSPHRASE));
     }
     let key = PrivateKey { side, key: OpeningKey::generate()? };
-    let content = Content {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        side,
-        private_key: Zeroizing::new(hex::encode(key.key.expose())),
-    };
-    let text = serde_json::to_vec(&content).map(Zeroizing::new);
-    let text = text.map_err(|error| RecoveryError::file(path, error.to_string()))?;
-    let mut recipient = age::scrypt::Recipient::new(SecretString::from(passphrase.to_string()));
-    recipient.set_work_factor(work);
-    let sealed = age::encrypt_and_armor(&recipient, &text);
-    let sealed = sealed.map_err(|error| RecoveryError::file(path, error.to_string()))?;
-    write_new(path, sealed.as_bytes())?;
+    let sealed = pem::seal(&key.key, passphrase, random)?;
+    let text = format!("{TITLE}\n{PUBLIC}{}\n{sealed}", key.public());
+    write_new(path, text.as_bytes())?;
     Ok(key.public())
 }
 
@@ -93,27 +67,24 @@ pub fn open(
     passphrase: &Zeroizing<String>,
     side: Side,
 ) -> Result<PrivateKey, RecoveryError> {
-    let sealed = fs::read(path).map_err(RecoveryError::io(path))?;
-    let mut identity = age::scrypt::Identity::new(SecretString::from(passphrase.to_string()));
-    identity.set_max_work_factor(MAX_WORK);
-    let opened = age::decrypt(&identity, &sealed).map(Zeroizing::new);
-    let opened = opened.map_err(|error| match error {
-        age::DecryptError::InvalidHeader | age::DecryptError::Io(_) => {
-            RecoveryError::file(path, "expected a recovery key in the format of age")
-        }
-        _ => RecoveryError::Passphrase(path.to_owned()),
-    })?;
-    let content: Content = serde_json::from_slice(&opened)
-        .map_err(|_| RecoveryError::file(path, "expected a recovery key of this program"))?;
-    if content.format != FORMAT || content.version != VERSION {
-        return Err(RecoveryError::file(path, "expected a recovery key of version 1"));
+    let text = fs::read_to_string(path).map_err(RecoveryError::io(path))?;
+    let expected = || RecoveryError::file(path, "expected a recovery key of version 1");
+    let mut lines = text.lines();
+    let titled = lines.next() == Some(TITLE);
+    let public = lines.next().and_then(|line| line.strip_prefix(PUBLIC));
+    let public: RecoveryKey = match public {
+        Some(public) if titled => public.parse().map_err(|_| expected())?,
+        _ => return Err(expected()),
+    };
+    if public.side != side {
+        return Err(RecoveryError::WrongSide { wanted: side, found: public.side });
     }
-    if content.side != side {
-        return Err(RecoveryError::WrongSide { wanted: side, found: content.side });
+    let sealed = pem::parse(&text).ok_or_else(expected)?;
+    let opened = sealed.open(passphrase)?;
+    match opened {
+        Some(key) if *key.public() == public.key => Ok(PrivateKey { side, key }),
+        _ => Err(RecoveryError::Passphrase(path.to_owned())),
     }
-    let bytes = hex::decode(content.private_key.as_bytes()).map(Zeroizing::new);
-    let bytes = bytes.map_err(|_| RecoveryError::file(path, "expected a private key in hex"))?;
-    Ok(PrivateKey { side, key: OpeningKey::from_bytes(&bytes)? })
 }
 
 /// Writes a new file that only its owner can read. Never overwrites.

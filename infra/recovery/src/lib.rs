@@ -10,5 +10,6 @@ pub mod error;
 pub mod file;
 pub mod key;
 pub mod keystore;
+mod pem;
 pub mod transport;
 pub mod wallet;

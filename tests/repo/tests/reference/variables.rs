@@ -16,6 +16,16 @@ pub(super) const VARIABLES: [(&str, &str, &str); 63] = [
         "no comparison with the newest seal",
         "Table that keeps the newest seal outside the cosigner's table.",
     ),
+    (
+        "RECOVERY_TABLE",
+        "the function writes no recovery records",
+        "Table of the side's recovery records.",
+    ),
+    (
+        "RECOVERY_PUBLIC_KEY",
+        "no recovery records; a warning at start",
+        "Public recovery keys of the side: one, or two with a comma.",
+    ),
     ("COSIGNER_KEY_ID", "required", "KMS key of party 2's shares."),
     (
         "COSIGNER_POLICY",

@@ -30,7 +30,7 @@ pub enum RecoveryCommand {
         /// Side of the key
         #[arg(long, value_enum)]
         side: SideArg,
-        /// New file for the private key, in the format of age
+        /// New file for the private key: PKCS#8 under the passphrase
         #[arg(long)]
         out: PathBuf,
         /// File with the passphrase; - reads standard input
@@ -165,7 +165,8 @@ pub async fn run(
     let now_ms = place.clock.now_ms();
     match command {
         RecoveryCommand::Keygen { side, out, passphrase_file } => {
-            offline::keygen((*side).into(), out, passphrase_file, output)
+            let source = (passphrase_file.as_path(), &place.random);
+            offline::keygen((*side).into(), out, source, output)
         }
         RecoveryCommand::Verify { key, records, other_records, wallets } => {
             let others = (other_records.as_deref(), wallets.as_deref());

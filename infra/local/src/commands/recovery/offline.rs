@@ -19,10 +19,10 @@ use crate::commands::arguments::Output;
 pub(super) fn keygen(
     side: Side,
     out: &Path,
-    passphrase_file: &Path,
+    (passphrase_file, random): (&Path, &Random),
     output: &impl Output,
 ) -> Result<bool, RecoveryCommandError> {
-    let public = key::generate(side, out, &passphrase(passphrase_file)?, key::WORK)?;
+    let public = key::generate(side, out, &passphrase(passphrase_file)?, random)?;
     output.say(&public.to_string());
     output.note(&format!("Wrote the private key of the {side} side to {}.", out.display()));
     output.note(&format!(

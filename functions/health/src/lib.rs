@@ -5,9 +5,15 @@ use axum::{Json, Router};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use shared::api::responses::HealthBody;
+use shared::runtime::Runtime;
 
 /// The committed document; a test compares it with the generated one.
 const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
+
+/// Returns the endpoint's routes. `RECOVERY_PUBLIC_KEY` in the environment is the recovery key.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Router {
+    router(runtime.env.optional("RECOVERY_PUBLIC_KEY").is_some())
+}
 
 /// Returns the endpoint's routes. `recovery_key` states whether the deployment has one.
 pub fn router(recovery_key: bool) -> Router {

@@ -44,7 +44,7 @@ pub enum RunError {
 /// # Errors
 /// Returns an error that names the missing variable.
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<RefreshShares, ConfigError> {
-    let custody = Custody::from_env(runtime)?;
+    let custody = Custody::from_env(runtime)?.with_recovery_from_env(&runtime.env)?;
     let days = runtime.env.number("REFRESH_EVERY_DAYS", 1..=365)?.unwrap_or(90);
     let limit = runtime.env.number("REFRESH_LIMIT", 1..=100_000)?.unwrap_or(200);
     let every_ms = u64::from(days) * 24 * 60 * 60 * 1_000;

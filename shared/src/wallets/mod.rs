@@ -107,8 +107,7 @@ impl Custody {
         let aws = Aws::from_env(env)?;
         let store = StoreConfig::from_env(env)?;
         let custody = CustodyConfig::from_env(env)?;
-        let custody = Self::new(&aws, &store, &custody, clock.clone(), random.clone());
-        custody.with_recovery_from_env(env)
+        Ok(Self::new(&aws, &store, &custody, clock.clone(), random.clone()))
     }
 
     /// Makes custody with these clients.

@@ -5,6 +5,7 @@ use exchange_sim::Address;
 use exchange_sim::faults::Fault;
 use http::Method;
 use hyperdex_local::approver::ApproverKey;
+use protocol::recovery::Side;
 use serde_json::{Value, json};
 use template::read;
 use template::stacks::Sources;
@@ -16,6 +17,7 @@ mod accounts;
 mod agents;
 mod payments;
 mod policies;
+mod recovery;
 mod tenant_keys;
 mod trading;
 mod webhooks;
@@ -28,7 +30,13 @@ pub(crate) async fn seen() -> &'static Seen {
     let run = async {
         // The simulators use the main networks.
         let main = ("ExchangeEnvironment", "mainnet");
-        let cloud = Cloud::start(&Sources::read().deploy(&[main])).await;
+        let keys = [recovery::key(Side::Endpoint), recovery::key(Side::Cosigner)];
+        let parameters = [
+            main,
+            ("RecoveryPublicKey", keys[0].as_str()),
+            ("CosignerRecoveryPublicKey", keys[1].as_str()),
+        ];
+        let cloud = Cloud::start(&Sources::read().deploy(&parameters)).await;
         wallets(&cloud).await;
         let received = webhooks::made_and_deleted(&cloud).await;
         for exchange in EXCHANGES {
@@ -46,6 +54,7 @@ pub(crate) async fn seen() -> &'static Seen {
         tenant_keys::contained(&cloud).await;
         webhooks::delivered(&cloud, &received).await;
         cheating(&cloud).await;
+        recovery::begun(&cloud).await;
         let done = cloud.run("seal-audit").await;
         assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(5)), "{done}");
         nothing(&cloud).await;

@@ -40,12 +40,12 @@ impl Custody {
         self
     }
 
-    /// Returns custody with the recovery keys of the environment. A function that makes shares and
-    /// has no key says so.
+    /// Returns custody with the recovery keys of the environment, for a function that makes shares.
+    /// Without a key, the function says so.
     ///
     /// # Errors
     /// Fails when a setting is missing or invalid.
-    pub(super) fn with_recovery_from_env(self, env: &Env<'_>) -> Result<Self, ConfigError> {
+    pub fn with_recovery_from_env(self, env: &Env<'_>) -> Result<Self, ConfigError> {
         let custody = match RecoverySetting::from_env(env) {
             None => self,
             Some(RecoverySetting { table, public_keys, deployment }) => {
@@ -90,7 +90,8 @@ impl Custody {
 
     /// Returns the versions of a wallet's shares that have a record.
     pub(super) async fn recorded(&self, wallet: &WalletRecord) -> Result<Vec<u32>, StoreError> {
-        match &self.recovery {
+        // Without a key, new shares have no record, and the records of old shares stay.
+        match self.recovery.as_ref().filter(|it| !it.keys.is_empty()) {
             None => Ok(Vec::new()),
             Some(recovery) => recovery.table.versions(&wallet.tenant, wallet.wallet_id).await,
         }

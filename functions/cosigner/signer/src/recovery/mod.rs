@@ -100,7 +100,10 @@ impl Cosigner {
         retired: &[u32],
         party_1_has_one: bool,
     ) -> Result<bool, StoreError> {
-        let Some(recovery) = &self.recovery else { return Ok(false) };
+        // Without a key, new shares have no record, and the records of old shares stay.
+        let Some(recovery) = self.recovery.as_ref().filter(|it| !it.keys.is_empty()) else {
+            return Ok(false);
+        };
         let known = recovery.table.versions(&key.tenant, key.wallet_id).await?;
         if !known.contains(&key.key_version) {
             return Ok(false);

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use domain::eth::Address;
 use domain::random::RandomError;
 use protocol::recovery::{HalfError, HpkeError, RecordError, RecoveryKeyError, Side};
 
@@ -35,6 +34,14 @@ pub enum RecoveryError {
     /// The passphrase is too short.
     #[error("the passphrase has fewer than {0} characters")]
     WeakPassphrase(usize),
+    /// The key is of another holder.
+    #[error("expected a key of the {wanted}, and found one of the {found}")]
+    WrongHolder {
+        /// Whose key is needed.
+        wanted: String,
+        /// Whose key it is.
+        found: String,
+    },
     /// The key or file is of the other side.
     #[error("expected the {wanted} side, and found the {found} side")]
     WrongSide {
@@ -86,14 +93,6 @@ pub enum RecoveryError {
     /// The cryptography library failed.
     #[error("the cryptography library failed")]
     Cryptography,
-    /// The export belongs to another address.
-    #[error("the export is of {found}, and not of {wanted}")]
-    OtherAddress {
-        /// The address that was asked for.
-        wanted: Address,
-        /// The address of the export.
-        found: Address,
-    },
 }
 
 impl RecoveryError {

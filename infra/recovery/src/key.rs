@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 
 use domain::random::Random;
-use protocol::recovery::{OpeningKey, RecoveryKey, Side};
+use protocol::recovery::{OpeningKey, RecoveryKey, SealingKey, Side};
 use zeroize::Zeroizing;
 
 use crate::error::RecoveryError;
@@ -17,6 +17,9 @@ use crate::pem;
 
 const TITLE: &str = "HyperDEX Keys recovery key, version 1";
 const PUBLIC: &str = "Public key: ";
+
+/// The holder in the file of an export's recipient.
+const RECIPIENT: &str = "recipient";
 
 /// Fewest characters of a passphrase.
 const MIN_PASSPHRASE: usize = 12;
@@ -48,14 +51,36 @@ pub fn generate(
     passphrase: &Zeroizing<String>,
     random: &Random,
 ) -> Result<RecoveryKey, RecoveryError> {
+    let key = written(side.as_str(), path, passphrase, random)?;
+    Ok(RecoveryKey { side, key })
+}
+
+/// Generates the key of an export's recipient, as [`generate`] does.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_recipient(
+    path: &Path,
+    passphrase: &Zeroizing<String>,
+    random: &Random,
+) -> Result<SealingKey, RecoveryError> {
+    written(RECIPIENT, path, passphrase, random)
+}
+
+fn written(
+    holder: &str,
+    path: &Path,
+    passphrase: &Zeroizing<String>,
+    random: &Random,
+) -> Result<SealingKey, RecoveryError> {
     if passphrase.chars().count() < MIN_PASSPHRASE {
         return Err(RecoveryError::WeakPassphrase(MIN_PASSPHRASE));
     }
-    let key = PrivateKey { side, key: OpeningKey::generate()? };
-    let sealed = pem::seal(&key.key, passphrase, random)?;
-    let text = format!("{TITLE}\n{PUBLIC}{}\n{sealed}", key.public());
+    let key = OpeningKey::generate()?;
+    let sealed = pem::seal(&key, passphrase, random)?;
+    let text = format!("{TITLE}\n{PUBLIC}{holder}:{}\n{sealed}", key.public());
     write_new(path, text.as_bytes())?;
-    Ok(key.public())
+    Ok(*key.public())
 }
 
 /// Opens a key file.
@@ -67,22 +92,42 @@ pub fn open(
     passphrase: &Zeroizing<String>,
     side: Side,
 ) -> Result<PrivateKey, RecoveryError> {
+    Ok(PrivateKey { side, key: opened(side.as_str(), path, passphrase)? })
+}
+
+/// Opens the key file of an export's recipient.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_recipient(
+    path: &Path,
+    passphrase: &Zeroizing<String>,
+) -> Result<OpeningKey, RecoveryError> {
+    opened(RECIPIENT, path, passphrase)
+}
+
+fn opened(
+    holder: &str,
+    path: &Path,
+    passphrase: &Zeroizing<String>,
+) -> Result<OpeningKey, RecoveryError> {
     let text = fs::read_to_string(path).map_err(RecoveryError::io(path))?;
     let expected = || RecoveryError::file(path, "expected a recovery key of version 1");
     let mut lines = text.lines();
     let titled = lines.next() == Some(TITLE);
     let public = lines.next().and_then(|line| line.strip_prefix(PUBLIC));
-    let public: RecoveryKey = match public {
-        Some(public) if titled => public.parse().map_err(|_| expected())?,
+    let (found, public) = public.and_then(|it| it.split_once(':')).ok_or_else(expected)?;
+    let public: SealingKey = match public.parse() {
+        Ok(public) if titled => public,
         _ => return Err(expected()),
     };
-    if public.side != side {
-        return Err(RecoveryError::WrongSide { wanted: side, found: public.side });
+    if found != holder {
+        let (wanted, found) = (holder.to_owned(), found.to_owned());
+        return Err(RecoveryError::WrongHolder { wanted, found });
     }
     let sealed = pem::parse(&text).ok_or_else(expected)?;
-    let opened = sealed.open(passphrase)?;
-    match opened {
-        Some(key) if *key.public() == public.key => Ok(PrivateKey { side, key }),
+    match sealed.open(passphrase)? {
+        Some(key) if *key.public() == public => Ok(key),
         _ => Err(RecoveryError::Passphrase(path.to_owned())),
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod check;
 pub mod error;
+pub mod export;
 pub mod file;
 pub mod key;
 pub mod keystore;

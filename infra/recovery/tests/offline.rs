@@ -102,7 +102,7 @@ fn key_file_opens_only_with_its_passphrase_and_side() {
     let wrong = key::open(&path, &secret("correct horse batter"), Side::Endpoint);
     assert!(matches!(wrong, Err(RecoveryError::Passphrase(_))), "{wrong:?}");
     let other = key::open(&path, &passphrase, Side::Cosigner);
-    assert!(matches!(other, Err(RecoveryError::WrongSide { .. })), "{other:?}");
+    assert!(matches!(other, Err(RecoveryError::WrongHolder { .. })), "{other:?}");
     let again = key::generate(Side::Endpoint, &path, &passphrase, &random);
     assert!(matches!(again, Err(RecoveryError::Exists(_))), "{again:?}");
     let weak = key::generate(Side::Endpoint, &desk.path("weak.pem"), &secret("short"), &random);

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::WalletKey;
 use crate::recovery::{Encrypted, RecoveryRecord, SealingKey, Side};
 
 /// How long a transport key may be used, in milliseconds: seven days.
@@ -49,6 +50,17 @@ pub enum RecoveryCall {
         /// The halves, at most [`MAX_HALVES`].
         halves: Vec<TransportedHalf>,
     },
+    /// Encrypts the side's half of one wallet's key to a recipient. Repeating it is harmless.
+    Export {
+        /// The wallet and the version of its share.
+        key: WalletKey,
+        /// The number of the change of the tenant's policy that allows it.
+        change: u64,
+        /// The recipient that the change names.
+        recipient: SealingKey,
+        /// The cosigner's half, for the endpoint side. The cosigner decides, and comes first.
+        released: Option<Box<RecoveryRecord>>,
+    },
 }
 
 /// A response to a [`RecoveryCall`].
@@ -59,6 +71,10 @@ pub enum RecoveryAnswer {
     Begun(Transport),
     /// To [`RecoveryCall::Import`]: one result for each half.
     Imported(Vec<Imported>),
+    /// To [`RecoveryCall::Export`]: the half, encrypted to the recipient.
+    Exported(Box<RecoveryRecord>),
+    /// The export is not allowed, for this reason.
+    NotAllowed(String),
     /// The transport key is not of this stack, or has expired.
     UnknownTransport,
 }

@@ -52,6 +52,9 @@ pub struct WalletBody {
     /// Uncompressed SEC1, 130 hex digits without `0x`.
     #[schema(value_type = schema::PublicKey)]
     public_key: String,
+    /// True if the wallet's key was exported, so that another holder may have it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    exported: bool,
 }
 
 impl From<&WalletRecord> for WalletBody {
@@ -62,6 +65,7 @@ impl From<&WalletRecord> for WalletBody {
             address: wallet.address.to_string(),
             wallet_id: wallet.wallet_id.to_string(),
             public_key: wallet.public_key.clone(),
+            exported: wallet.exported.is_some(),
         }
     }
 }

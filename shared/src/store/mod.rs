@@ -87,8 +87,8 @@ pub use payments::{
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};
 pub use records::{
-    AgentRecord, CredentialRecord, CredentialState, Nonces, Outcome, RefreshState, ShareRecord,
-    WalletRecord, shares_at_ms,
+    AgentRecord, CredentialRecord, CredentialState, ExportMark, Nonces, Outcome, RefreshState,
+    ShareRecord, WalletRecord, shares_at_ms,
 };
 pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};

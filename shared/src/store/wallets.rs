@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::eth::Address;
 use domain::ids::{Exchange, Tenant, UserId, WalletRef};
@@ -13,8 +14,8 @@ use super::due::shard_of;
 use super::list::list_attributes;
 use super::quota::CountedIn;
 use super::{
-    CREDENTIAL, CredentialRecord, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE, ShareRecord,
-    Store, WalletRecord, key, to_item, wallet_key,
+    CREDENTIAL, CredentialRecord, ExportMark, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE,
+    ShareRecord, Store, WalletRecord, key, to_item, wallet_key,
 };
 
 const NEW: &str = "attribute_not_exists(pk)";
@@ -280,6 +281,42 @@ impl Store {
             .await
             .map_err(unavailable)?;
         share_in(output.item)
+    }
+
+    /// Marks a wallet as exported, permanently.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another version of the shares is in use.
+    pub async fn mark_exported(
+        &self,
+        wallet: &WalletRecord,
+        mark: &ExportMark,
+    ) -> Result<(), StoreError> {
+        let mark: Item = serde_dynamo::to_item(mark)
+            .map_err(|error| StoreError::Damaged { what: "export", cause: error.to_string() })?;
+        let updated = self
+            .db
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
+            .update_expression("SET exported = :mark")
+            .condition_expression("keyVersion = :version")
+            .expression_attribute_values(":mark", AttributeValue::M(mark))
+            .expression_attribute_values(
+                ":version",
+                AttributeValue::N(wallet.key_version.to_string()),
+            )
+            .send()
+            .await;
+        match updated {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => {
+                    Err(StoreError::Conflict)
+                }
+                _ => Err(unavailable(error)),
+            },
+        }
     }
 
     /// Bars a wallet from signing.

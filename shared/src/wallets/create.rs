@@ -174,6 +174,7 @@ impl Custody {
             shares_at_ms: Some(shares_at_ms(key.wallet_id, created_at_ms)),
             refresh: None,
             made_by,
+            exported: None,
             operator_freeze: None,
             operator_actions: Vec::new(),
         }

@@ -46,12 +46,23 @@ impl Drill {
         Self::start_in(tempfile::tempdir().unwrap(), keys).await
     }
 
+    /// Starts a stack with other options.
+    pub(crate) async fn start_with(keys: &[PrivateKey], change: fn(&mut Options)) -> Self {
+        Self::start_at(tempfile::tempdir().unwrap(), keys, change).await
+    }
+
+    /// Starts a stack in a data directory.
     pub(crate) async fn start_in(folder: TempDir, keys: &[PrivateKey]) -> Self {
+        Self::start_at(folder, keys, |_| {}).await
+    }
+
+    async fn start_at(folder: TempDir, keys: &[PrivateKey], change: fn(&mut Options)) -> Self {
         let mut options = Options::new(folder.path());
         options.cosigner = CosignerHost::InProcess;
         options.quiet = true;
         let public: Vec<_> = keys.iter().map(PrivateKey::public).collect();
         options.recovery = RecoveryOptions::of(&public).unwrap();
+        change(&mut options);
         let stack = Stack::start(options).await.unwrap();
         let db = stack.aws().dynamodb().clone();
         Self { stack, folder, db }

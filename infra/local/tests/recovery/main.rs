@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot continue fails")]
 
 mod drill;
+mod export;
 
 use domain::eth::AgentKey;
 use domain::ids::WalletRef;

@@ -133,6 +133,12 @@ impl RecoveryKeys {
         Ok(Self(keys))
     }
 
+    /// Returns the key of one recipient alone, for an export.
+    #[must_use]
+    pub fn only(recipient: SealingKey) -> Self {
+        Self(vec![recipient])
+    }
+
     /// Returns whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -54,6 +54,10 @@ impl Custody {
     /// Fails when the table or KMS fails. A repeat continues.
     pub async fn recovery_call(&self, call: RecoveryCall) -> Result<RecoveryAnswer, ImportError> {
         match call {
+            RecoveryCall::Export { key, change, recipient, released } => match released {
+                Some(released) => self.export_half(&key, (change, recipient), &released).await,
+                None => Ok(RecoveryAnswer::NotAllowed("the cosigner comes first".to_owned())),
+            },
             RecoveryCall::Begin => Ok(RecoveryAnswer::Begun(self.begin_recovery().await?)),
             RecoveryCall::Import { transport, halves } => {
                 let Some(key) = self.transport_key(&transport).await? else {
@@ -168,6 +172,7 @@ impl Custody {
             shares_at_ms: Some(0),
             refresh: None,
             made_by: None,
+            exported: None,
             operator_freeze: None,
             operator_actions: Vec::new(),
         };

@@ -2,6 +2,7 @@
 //! deleted after the cosigner retired its own share of that version. `import` restores shares from
 //! records.
 
+mod export;
 mod import;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;

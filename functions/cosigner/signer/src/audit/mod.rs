@@ -68,6 +68,13 @@ pub enum Decision {
         /// The wallet's address.
         address: Address,
     },
+    /// This party's half was encrypted to a recipient, whom a change of the policy names.
+    HalfExported {
+        /// The number of the change.
+        change: u64,
+        /// The id of the recipient's key.
+        recipient: String,
+    },
     /// A share was made and stored.
     KeyMade {
         /// The wallet's address.

@@ -40,6 +40,8 @@ pub(crate) enum Step {
     Retire,
     /// Stores a share from a recovery record. New versions come after it.
     Recover,
+    /// Marks the key as exported.
+    Export,
     /// Bars the key.
     Bar,
 }
@@ -79,6 +81,11 @@ impl Head {
             Step::Recover => {
                 self.unbarred()?;
                 self.newest = self.newest.max(key.key_version);
+                Ok(())
+            }
+            Step::Export => {
+                self.unbarred()?;
+                self.exported = true;
                 Ok(())
             }
             Step::Bar => {

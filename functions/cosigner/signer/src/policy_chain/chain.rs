@@ -3,7 +3,7 @@
 use domain::eth::Address;
 use domain::policy::{
     Approved, AssetId, AssetLimit, Authority, Change, ChangeRecord, ChangeState, GENESIS,
-    ListedDestination, Quorum, Venue,
+    ListedDestination, Quorum, Venue, WalletExport,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,18 @@ pub(crate) struct State {
     pub(crate) limits: Vec<ActiveLimit>,
     pub(crate) destinations: Vec<ListedDestination>,
     pub(crate) frozen: bool,
+    /// The exports that may be made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exports: Vec<ActiveExport>,
+}
+
+/// A permitted export.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ActiveExport {
+    pub(crate) export: WalletExport,
+    /// The number of the change that allowed it.
+    pub(crate) change: u64,
 }
 
 /// A limit in effect.
@@ -168,6 +180,13 @@ impl State {
             Change::SetDelay { seconds } => self.delay_s = Some(seconds),
             Change::Freeze {} => self.frozen = true,
             Change::Unfreeze {} => self.frozen = false,
+            Change::ExportWallet { export } => {
+                // One permission for each wallet; those that have ended make room.
+                let same = |known: &ActiveExport| known.export.wallet_id == export.wallet_id;
+                let ended = |known: &ActiveExport| known.export.until_s < at_ms / 1_000;
+                self.exports.retain(|known| !same(known) && !ended(known));
+                self.exports.push(ActiveExport { export, change: seq });
+            }
             // Their effect is on the chain, not on the policy.
             Change::Cancel { .. } | Change::Resume { .. } => {}
         }

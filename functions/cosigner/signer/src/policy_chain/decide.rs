@@ -6,6 +6,7 @@
 use domain::ids::Tenant;
 use domain::policy::{Approval, AssetLimit, Authority, Change, Proposal, Quorum, change_text};
 use protocol::PolicyFault;
+use protocol::recovery::SealingKey;
 
 use super::chain::{Chain, Held, Pending, Place, is_at};
 use super::{Action, Rules};
@@ -20,6 +21,8 @@ const MAX_NOT_AFTER_S: u64 = 30 * 24 * 60 * 60;
 /// Destinations and limits of a tenant. The head holds them all, and every payment reads it.
 const MAX_DESTINATIONS: usize = 32;
 const MAX_LIMITS: usize = 32;
+/// Permitted exports of a tenant.
+const MAX_EXPORTS: usize = 32;
 
 /// What a decision depends on besides the chain and the action.
 #[derive(Clone, Copy, Debug)]
@@ -202,6 +205,7 @@ impl Chain {
             | Change::AddDestination { .. }
             | Change::SetDelay { .. }
             | Change::Unfreeze {}
+            | Change::ExportWallet { .. }
             | Change::Resume { .. } => false,
         }
     }
@@ -238,6 +242,17 @@ impl Chain {
             }
             Change::Freeze {} => holds(!self.state.frozen),
             Change::Unfreeze {} => holds(self.state.frozen),
+            Change::ExportWallet { export } => {
+                if export.until_s <= case.now_ms / 1_000 {
+                    return Err(PolicyFault::Expired);
+                }
+                if export.recipient.parse::<SealingKey>().is_err() {
+                    let cause = "the recipient's key is not a point of P-256".to_owned();
+                    return Err(PolicyFault::Invalid(cause));
+                }
+                let is_full = self.state.exports.len() >= MAX_EXPORTS;
+                if is_full { Err(PolicyFault::Full) } else { Ok(()) }
+            }
             Change::Cancel { seq } => {
                 let target = self.pending(*seq).ok_or(PolicyFault::NotPending { seq: *seq })?;
                 if self.removes_signer(target, pending) {

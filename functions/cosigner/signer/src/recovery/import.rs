@@ -40,6 +40,9 @@ impl Cosigner {
     ) -> Result<RecoveryAnswer, CallError> {
         match call {
             RecoveryCall::Begin => self.begin_recovery().await.map(RecoveryAnswer::Begun),
+            RecoveryCall::Export { key, change, recipient, .. } => {
+                self.export_half(context, key, (change, recipient)).await
+            }
             RecoveryCall::Import { transport, halves } => {
                 if halves.len() > MAX_HALVES {
                     return Err(Refusal::Malformed.into());

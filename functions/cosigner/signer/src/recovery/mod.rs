@@ -1,6 +1,7 @@
 //! The cosigner's recovery records. Each is written in the transaction that stores its share, and
 //! deleted after the share is retired. `import` restores shares from records.
 
+mod export;
 mod import;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;

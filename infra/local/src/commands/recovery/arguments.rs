@@ -4,9 +4,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use domain::ids::Tenant;
 use hyperdex_recovery::key::{self, PrivateKey};
-use protocol::recovery::Side;
+use protocol::recovery::{SealingKey, Side};
 use url::Url;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::RecoveryCommandError;
@@ -76,6 +78,32 @@ pub struct PlaceArgs {
     /// Endpoint of an emulator of AWS
     #[arg(long, requires = "recovery_table")]
     pub endpoint_url: Option<Url>,
+}
+
+/// The export of one wallet.
+#[derive(Args, Clone, Debug)]
+pub struct ExportArgs {
+    /// Tenant of the wallet
+    #[arg(long, default_value = "local")]
+    pub tenant: Tenant,
+    /// The wallet
+    #[arg(long)]
+    pub wallet_id: Uuid,
+    /// Version of its shares, as in the policy's change
+    #[arg(long)]
+    pub share_version: u32,
+    /// Number of the change that allows it
+    #[arg(long)]
+    pub change: u64,
+    /// Public key of the recipient, as in the policy's change
+    #[arg(long)]
+    pub recipient: SealingKey,
+    /// New file for both halves
+    #[arg(long)]
+    pub out: PathBuf,
+    /// The deployment; without these arguments the local stack
+    #[command(flatten)]
+    pub place: PlaceArgs,
 }
 
 /// Reads a passphrase: the file's content without the last line break.

@@ -46,6 +46,9 @@ pub enum RecoveryCommandError {
     /// The stack does not know the transport key.
     #[error("the transport key is not of this stack, or has expired: run `recovery begin` again")]
     UnknownTransport,
+    /// The export is not allowed.
+    #[error("the export is not allowed: {0}")]
+    NotAllowed(String),
     /// The halves are for another transport key.
     #[error("the halves are encrypted to another transport key than that of the file")]
     OtherTransport,

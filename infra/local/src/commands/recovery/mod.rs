@@ -16,7 +16,7 @@ use domain::ids::WalletRef;
 
 pub use self::error::RecoveryCommandError;
 
-use self::arguments::{KeyArgs, PlaceArgs, SideArg};
+use self::arguments::{ExportArgs, KeyArgs, PlaceArgs, SideArg};
 use super::arguments::{Output, Place};
 
 /// A command of a recovery.
@@ -119,6 +119,38 @@ pub enum RecoveryCommand {
         #[expect(missing_docs, reason = "clap would show it as the text of the command")]
         place: PlaceArgs,
     },
+    /// Make the key of an export's recipient (offline)
+    RecipientKey {
+        /// New file for the private key: PKCS#8 under the passphrase
+        #[arg(long)]
+        out: PathBuf,
+        /// File with the passphrase; - reads standard input
+        #[arg(long)]
+        passphrase_file: PathBuf,
+    },
+    /// Encrypt both halves of one wallet's key to a recipient
+    ///
+    /// Needs a change of the tenant's policy that is in effect: `policy propose export-wallet`. Each
+    /// party encrypts its own half. The wallet is marked as exported.
+    ExportWallet(ExportArgs),
+    /// Open an exported wallet at its recipient (offline)
+    OpenExport {
+        /// File of `recovery export-wallet`
+        #[arg(long)]
+        export: PathBuf,
+        /// Key file of `recovery recipient-key`
+        #[arg(long)]
+        key: PathBuf,
+        /// File with its passphrase; - reads standard input
+        #[arg(long)]
+        passphrase_file: PathBuf,
+        /// New file for the keystore (Web3 Secret Storage, version 3)
+        #[arg(long)]
+        out: PathBuf,
+        /// File with the passphrase of the keystore
+        #[arg(long)]
+        keystore_passphrase_file: PathBuf,
+    },
     /// Put the private key of one wallet together (offline)
     ///
     /// The last resort without any stack. Both holders are present.
@@ -176,6 +208,21 @@ pub async fn run(
             let records = (records.as_path(), other_records.as_path());
             let to = (transport.as_path(), fingerprint.as_str());
             offline::open(key, records, to, (out, now_ms), output)
+        }
+        RecoveryCommand::RecipientKey { out, passphrase_file } => {
+            offline::recipient_key(out, (passphrase_file, &place.random), output)
+        }
+        RecoveryCommand::ExportWallet(args) => online::export_wallet(args, place, output).await,
+        RecoveryCommand::OpenExport {
+            export,
+            key,
+            passphrase_file,
+            out,
+            keystore_passphrase_file,
+        } => {
+            let key = (key.as_path(), passphrase_file.as_path());
+            let to = (out.as_path(), keystore_passphrase_file.as_path());
+            offline::open_export(export, key, to, &place.random, output)
         }
         RecoveryCommand::Combine { .. } => offline::combine(command, &place.random, output),
         RecoveryCommand::Export { side, out, place: to } => {

@@ -6,6 +6,7 @@ use std::path::Path;
 use domain::eth::Address;
 use domain::random::Random;
 use hyperdex_recovery::error::RecoveryError;
+use hyperdex_recovery::export::Export;
 use hyperdex_recovery::file::{self, Kind};
 use hyperdex_recovery::key;
 use hyperdex_recovery::{check, transport, wallet};
@@ -100,6 +101,31 @@ pub(super) fn open(
         opened.alone.len()
     ));
     Ok(opened.alone.is_empty())
+}
+
+pub(super) fn recipient_key(
+    out: &Path,
+    (passphrase_file, random): (&Path, &Random),
+    output: &impl Output,
+) -> Result<bool, RecoveryCommandError> {
+    let public = key::generate_recipient(out, &passphrase(passphrase_file)?, random)?;
+    output.say(&public.to_string());
+    output.note(&format!("Wrote the recipient's private key to {}.", out.display()));
+    Ok(true)
+}
+
+pub(super) fn open_export(
+    export: &Path,
+    (key, key_passphrase): (&Path, &Path),
+    (out, protection): (&Path, &Path),
+    random: &Random,
+    output: &impl Output,
+) -> Result<bool, RecoveryCommandError> {
+    let export = Export::read(export)?;
+    let key = key::open_recipient(key, &passphrase(key_passphrase)?)?;
+    let address = export.open(&key, (out, &passphrase(protection)?), random)?;
+    output.say(&format!("Wrote the keystore of {address} to {}.", out.display()));
+    Ok(true)
 }
 
 pub(super) fn combine(

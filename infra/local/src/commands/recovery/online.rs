@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use hyperdex_console::operator::session::{DeploymentArgs, operator_aws};
+use hyperdex_recovery::export::Export;
 use hyperdex_recovery::file::{self, Header, Kind, Writer};
 use hyperdex_recovery::transport;
 use indicatif::ProgressBar;
 use platform::recovery::{RecoveryTable, key};
 use protocol::recovery::{RecoveryRecord, Side};
-use protocol::{Imported, MAX_HALVES, RecoveryAnswer, RecoveryCall, TransportedHalf};
+use protocol::{Imported, MAX_HALVES, RecoveryAnswer, RecoveryCall, TransportedHalf, WalletKey};
 use shared::aws::LambdaClient;
 use shared::mpc::CosignerClient;
 use shared::store::StoreConfig;
@@ -16,7 +17,7 @@ use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use url::Url;
 
 use super::RecoveryCommandError;
-use super::arguments::PlaceArgs;
+use super::arguments::{ExportArgs, PlaceArgs};
 use crate::admin::{AdminReply, AdminRequest};
 use crate::commands::arguments::{Output, Place};
 use crate::commands::reach::Reach;
@@ -147,6 +148,46 @@ pub(super) async fn export(
     output.say(&format!("Wrote {written} records of the {side} side to {}.", out.display()));
     output.note("The file outlives the deletion of old records: keep it like a backup.");
     Ok(true)
+}
+
+/// Has each party encrypt its half to the recipient, the cosigner first, because it decides.
+pub(super) async fn export_wallet(
+    args: &ExportArgs,
+    place: &Place<'_>,
+    output: &impl Output,
+) -> Result<bool, RecoveryCommandError> {
+    let key = WalletKey {
+        tenant: args.tenant.clone(),
+        wallet_id: args.wallet_id,
+        key_version: args.share_version,
+    };
+    let call = |released| RecoveryCall::Export {
+        key: key.clone(),
+        change: args.change,
+        recipient: args.recipient,
+        released,
+    };
+    let service = Service::find((&args.place, place)).await?;
+    let halves = async {
+        let released = exported(service.call(Side::Cosigner, call(None)).await?)?;
+        let own = service.call(Side::Endpoint, call(Some(released.clone()))).await?;
+        Ok::<_, RecoveryCommandError>((exported(own)?, released))
+    };
+    let halves = halves.await;
+    service.close().await;
+    let (endpoint, cosigner) = halves?;
+    Export::write(&args.out, *endpoint, *cosigner)?;
+    output.say(&format!("Wrote both halves to {}.", args.out.display()));
+    output.note("The wallet is marked as exported: its recipient can move its assets.");
+    Ok(true)
+}
+
+fn exported(answer: RecoveryAnswer) -> Result<Box<RecoveryRecord>, RecoveryCommandError> {
+    match answer {
+        RecoveryAnswer::Exported(record) => Ok(record),
+        RecoveryAnswer::NotAllowed(cause) => Err(RecoveryCommandError::NotAllowed(cause)),
+        _ => Err(RecoveryCommandError::Reply),
+    }
 }
 
 pub(super) async fn begin(

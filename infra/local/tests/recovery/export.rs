@@ -7,7 +7,7 @@ use domain::policy::{
 };
 use domain::random::Random;
 use hyperdex_local::admin::{AdminReply, AdminRequest, PolicyRequest};
-use hyperdex_local::approver::{ApproverKey, LOCAL_APPROVER};
+use hyperdex_local::approver::{APPROVER_KEY_FILE, ApproverKey, LOCAL_APPROVER};
 use hyperdex_local::recoverer::{RecoveryReply, RecoveryRequest};
 use hyperdex_recovery::error::RecoveryError;
 use hyperdex_recovery::export::Export;
@@ -37,7 +37,7 @@ async fn changed(drill: &Drill, change: Change) -> u64 {
     let not_after_s = drill.stack.custody.clock.now_ms() / 1_000 + 3_600;
     let text =
         change_text(&state.chain_id, &Tenant::local(), seq, &prev_hash, &change, not_after_s);
-    let key = ApproverKey::open(&drill.folder.path().join("approver.pem")).unwrap();
+    let key = ApproverKey::open(&drill.folder.path().join(APPROVER_KEY_FILE)).unwrap();
     let signature = Signature::Der(hex::encode(key.sign(&text).unwrap()));
     let approvals = vec![Approval { approver: LOCAL_APPROVER.to_owned(), signature }];
     let quorum = Quorum::Tenant;

@@ -261,7 +261,7 @@ fn combine_writes_a_keystore_of_the_wallet() {
     assert_eq!(key[24..], 77_u64.to_be_bytes());
     assert_eq!(AgentKey::from_bytes(&key).unwrap().address(), address);
     let absent: WalletRef = "user_78".parse().unwrap();
-    let to = (desk.path("none").clone(), secret("of the keystore"));
+    let to = (desk.path("none"), secret("of the keystore"));
     let to = (to.0.as_path(), &to.1);
     let none = wallet::combine((one, &own), (two, &other), &absent, to, &random);
     assert!(matches!(none, Err(RecoveryError::NoPair(_))), "{none:?}");

@@ -64,7 +64,7 @@ impl Drill {
         options.recovery = RecoveryOptions::of(&public).unwrap();
         change(&mut options);
         let stack = Stack::start(options).await.unwrap();
-        let db = stack.aws().dynamodb().clone();
+        let db = (*stack.aws().dynamodb()).clone();
         Self { stack, folder, db }
     }
 

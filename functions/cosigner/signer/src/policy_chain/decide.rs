@@ -250,7 +250,9 @@ impl Chain {
                     let cause = "the recipient's key is not a point of P-256".to_owned();
                     return Err(PolicyFault::Invalid(cause));
                 }
-                let is_full = self.state.exports.len() >= MAX_EXPORTS;
+                let now_s = case.now_ms / 1_000;
+                let open = self.state.exports.iter().filter(|it| it.export.until_s >= now_s);
+                let is_full = open.count() >= MAX_EXPORTS;
                 if is_full { Err(PolicyFault::Full) } else { Ok(()) }
             }
             Change::Cancel { seq } => {

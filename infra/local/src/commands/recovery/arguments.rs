@@ -101,8 +101,8 @@ pub struct ExportArgs {
     /// New file for both halves
     #[arg(long)]
     pub out: PathBuf,
-    /// The deployment; without these arguments the local stack
     #[command(flatten)]
+    #[expect(missing_docs, reason = "clap would show it as the text of the command")]
     pub place: PlaceArgs,
 }
 

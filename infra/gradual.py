@@ -89,20 +89,34 @@ def shifts(block):
     return package is not None and package[1] in SHIFTED_FUNCTIONS
 
 
+def by_alias(template, name):
+    """Returns the template in which the API invokes a function by its alias, and has permission for the alias."""
+    integration = "/functions/${%s}/invocations"
+    before, after = integration % f"{name}.Arn", integration % f"{name}.Alias"
+    if before not in template:
+        sys.exit(f"template.yaml: the API does not invoke {name}")
+    template = template.replace(before, after)
+    permission = "      FunctionName: !Ref %s\n      Principal: apigateway.amazonaws.com\n"
+    return once(template, permission % name, permission % f"{name}.Alias")
+
+
 def gradual(template, release):
     """Returns the template with gradual deployment."""
     template = once(template, "\nParameters:\n", f"\nParameters:\n{PARAMETER}")
     template = once(template, "\nResources:\n\n", f"\nResources:\n\n{ALARM}")
     # The blocks between two logical names.
     blocks = re.split(r"(?m)^(?=  [A-Za-z]+:$)", template)
-    count = 0
+    names = []
     for index, block in enumerate(blocks):
         if "\n    Type: AWS::Serverless::Function\n" in block and shifts(block):
             blocks[index] = shifted(block, release)
-            count += 1
-    if count != len(SHIFTED_FUNCTIONS):
+            names.append(block.split(":", 1)[0].strip())
+    if len(names) != len(SHIFTED_FUNCTIONS):
         sys.exit("template.yaml: expected each of SHIFTED_FUNCTIONS once")
-    return "".join(blocks)
+    template = "".join(blocks)
+    for name in names:
+        template = by_alias(template, name)
+    return template
 
 
 def main():

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use domain::ids::Exchange;
 use domain::intent::MAX_MESSAGE_BYTES;
+use protocol::{CountedState, ReportedOutcome};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -22,9 +23,10 @@ use crate::trading::policy::PolicyRule;
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
 
 /// The reasons of [`protocol::PolicyFault`] that a response 422 has.
-const CHANGE_REASONS: [&str; 13] = [
+const CHANGE_REASONS: [&str; 14] = [
     "AUTHORITY_MISSING",
     "TOO_MANY_PENDING",
+    "TOO_MANY_RECORDS",
     "EXPIRED",
     "NOT_AFTER_TOO_FAR",
     "BELOW_MINIMUM_DELAY",
@@ -121,8 +123,8 @@ forms! {
         .examples([1_762_765_034_479_u64]);
     /// Opaque start of the next page.
     Cursor: text("^[A-Za-z0-9_-]{56}$", "");
-    /// An exchange at which wallets can be registered.
-    ExchangeName: one_of(Exchange::ALL.map(Exchange::as_str));
+    /// An exchange with orders. Trading keys are registered at all but lighter.
+    ExchangeName: one_of(Exchange::TRADED.map(Exchange::as_str));
     /// The state of a credential.
     State: one_of(Life::ALL.map(Life::as_str));
     /// The role of a listed agent.
@@ -248,6 +250,13 @@ forms! {
     FillCursorText: text("^[0-9]{1,13}$", "1730869356000");
     /// The id of a payment.
     TransferIdText: text("^[A-Za-z0-9._-]{1,64}$", "p-6e4bf6a51c4e4a529f0c8f5c0d3f7a10");
+    /// The state of a payment that the cosigner has counted. Only signed payments may still be made; the
+    /// words that begin with reported are claims of the service, which the cosigner cannot verify.
+    CountedStateName: one_of(CountedState::ALL.map(CountedState::as_str));
+    /// The outcome of a payment as the service reported it.
+    ReportedOutcomeName: one_of(ReportedOutcome::ALL.map(ReportedOutcome::as_str));
+    /// Opaque start of the next page.
+    PaymentCursor: text("^[A-Za-z0-9_-]+$", "").min_length(Some(1)).max_length(Some(220));
     /// A rule of the trading policy, or the reason for which the payment policy refuses a change or a payment.
     PolicyRuleName: one_of(
         PolicyRule::ALL.map(PolicyRule::as_str).into_iter().chain(CHANGE_REASONS).chain(PAYMENT_REASONS)

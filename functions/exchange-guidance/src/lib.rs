@@ -3,14 +3,14 @@
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use domain::intent::HyperliquidChain;
 use platform::env::ConfigError;
 use platform::networks::hyperliquid_chain;
 use shared::api::access::Requires;
 use shared::api::body::PathName;
 use shared::api::error::ApiError;
-use shared::api::exchange::{InPath, not_served};
+use shared::api::exchange::{InPath, not_offered_on_lighter, not_served};
 use shared::api::money::{deposit, transfer_not_offered};
 use shared::caller::Caller;
 use shared::runtime::Runtime;
@@ -39,6 +39,12 @@ pub fn router(chain: HyperliquidChain) -> Router {
         .route("/api/trading/{exchange}/deposit", post(guide_order))
         .route("/api/trading/{exchange}/transfer", post(guide_order))
         .route("/api/trading/{exchange}/transfers/{transferId}", get(guide_order))
+        .route("/api/trading/lighter/apikey", get(guide_key).post(guide_key).delete(guide_key))
+        .route("/api/trading/lighter/apikey/rotate", post(guide_key))
+        .route("/api/trading/lighter/agents", get(guide_key))
+        .route("/api/trading/lighter/agents/{agentName}", delete(guide_key))
+        .route("/api/trading/lighter/positions/close", post(guide_call))
+        .route("/api/trading/lighter/fills", get(guide_call))
         .route_layer(Requires::scope(Scope::Read).while_suspended())
 }
 
@@ -66,6 +72,16 @@ async fn guide_transfer(_caller: Caller) -> ApiError {
 
 async fn guide(_caller: Caller, PathName(exchange): PathName) -> ApiError {
     not_served(&exchange)
+}
+
+/// The keys of Lighter, which callers bring.
+async fn guide_key(_caller: Caller) -> ApiError {
+    not_served("lighter")
+}
+
+/// The calls that have another form on Lighter, or none.
+async fn guide_call(_caller: Caller) -> ApiError {
+    not_offered_on_lighter()
 }
 
 /// Fails before the handler runs: an exchange with orders has functions of its own.

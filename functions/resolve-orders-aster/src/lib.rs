@@ -1,5 +1,6 @@
 //! The scheduled job that finds the outcome of every order on Aster whose response was lost, and of
-//! every payment at Aster and on the EVM chains that is due.
+//! every payment at Aster and on the EVM chains that is due. It reports the payments' outcomes to the
+//! cosigner.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use platform::env::ConfigError;
 use platform::items::StoreError;
 use serde_json::{Value, json};
 use shared::exchanges::budget::Spender;
-use shared::money::Tracker;
+use shared::money::{PaymentJob, Tracker};
 use shared::orders::{ResolveLimits, Trader};
 use shared::runtime::Runtime;
 
@@ -20,7 +21,7 @@ pub struct ResolveOrders {
     /// The orders.
     pub trader: Trader,
     /// The payments.
-    pub payments: [Tracker; 2],
+    pub payments: [PaymentJob; 2],
     /// The limits of a run.
     pub limits: ResolveLimits,
 }
@@ -32,8 +33,8 @@ pub struct ResolveOrders {
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<ResolveOrders, ConfigError> {
     let trader = Trader::aster_from_env(runtime, Spender::Job)?;
     let payments = [
-        Tracker::aster_from_env(runtime, Spender::Job)?,
-        Tracker::evm_from_env(runtime, Spender::Job)?,
+        PaymentJob::from_env(runtime, Tracker::aster_from_env(runtime, Spender::Job)?)?,
+        PaymentJob::from_env(runtime, Tracker::evm_from_env(runtime, Spender::Job)?)?,
     ];
     let limits = ResolveLimits { limit: 200, run_time: RUN_TIME };
     Ok(ResolveOrders { trader, payments, limits })

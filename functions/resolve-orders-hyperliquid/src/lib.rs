@@ -1,5 +1,5 @@
 //! The scheduled job that finds the outcome of every order on Hyperliquid whose response was lost,
-//! and of every payment at Hyperliquid that is due.
+//! and of every payment at Hyperliquid that is due. It reports the payments' outcomes to the cosigner.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use platform::env::ConfigError;
 use platform::items::StoreError;
 use serde_json::{Value, json};
 use shared::exchanges::budget::Spender;
-use shared::money::Tracker;
+use shared::money::{PaymentJob, Tracker};
 use shared::orders::{ResolveLimits, Trader};
 use shared::runtime::Runtime;
 
@@ -20,7 +20,7 @@ pub struct ResolveOrders {
     /// The orders.
     pub trader: Trader,
     /// The payments.
-    pub payments: Tracker,
+    pub payments: PaymentJob,
     /// The limits of a run.
     pub limits: ResolveLimits,
 }
@@ -32,6 +32,7 @@ pub struct ResolveOrders {
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<ResolveOrders, ConfigError> {
     let trader = Trader::hyperliquid_from_env(runtime, Spender::Job)?;
     let payments = Tracker::hyperliquid_from_env(runtime, Spender::Job)?;
+    let payments = PaymentJob::from_env(runtime, payments)?;
     let limits = ResolveLimits { limit: 200, run_time: RUN_TIME };
     Ok(ResolveOrders { trader, payments, limits })
 }

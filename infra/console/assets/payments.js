@@ -5,6 +5,7 @@ import { fill, h } from "./dom.js";
 import { Refused, call } from "./api.js";
 import { badge, copyable, countdown, errorBox, every, facts, short, stamp } from "./parts.js";
 import * as approver from "./approver.js";
+import * as paid from "./paid.js";
 import * as time from "./time.js";
 
 const STATES = { approving: "pending", waiting: "pending", active: "active", cancelled: "gone", expired: "gone" };
@@ -15,10 +16,11 @@ const NAMES = {
 };
 
 export function show(main, { signal, about }) {
+  const only = about?.readOnly === true;
   const body = h("div", null);
-  fill(main, h("div", { class: "heading" }, h("h1", null, "Payments"), h("button", { type: "button", onclick: enrol }, "Make a WebAuthn key")),
-    h("p", null, "The payment policy decides where money may go. Only changes that approvers sign alter it; the cosigner verifies each signature."), body);
-  if (about?.readOnly) {
+  fill(main, h("div", { class: "heading" }, h("h1", null, "Payments"), !only && h("button", { type: "button", onclick: enrol }, "Make a WebAuthn key")),
+    h("p", null, "The payment policy decides where money may go. Only changes that approvers sign alter it; the cosigner verifies each signature."), body, paid.section(signal));
+  if (only) {
     return fill(body, h("p", { class: "empty" }, "A console over a deployment does not read the payment policy. Use `hyperdex policy show`."));
   }
   let last = "";
@@ -50,13 +52,13 @@ function table(name, heads, rows, none) {
 }
 
 function draw(policy, tenant, load) {
-  const payments = !policy.paymentsOn ? badge("off", "bad") : policy.frozen ? badge("frozen", "bad") : badge("allowed within the limits", "active");
+  const allowed = !policy.paymentsOn ? badge("off", "bad") : policy.frozen ? badge("frozen", "bad") : badge("allowed within the limits", "active");
   return [
     section("pending-changes", "Pending changes", policy.pending.length === 0
       ? h("p", { class: "empty small" }, "No pending changes.")
       : policy.pending.map((change) => pending(policy, tenant, change, load))),
     section("payment-state", "State", facts(
-      ["Payments", payments, !policy.paymentsOn && " The operator's approvers must resume them after a restore."],
+      ["Payments", allowed, !policy.paymentsOn && " The operator's approvers must resume them after a restore."],
       ["Delay", time.span(policy.delaySeconds * 1_000), " for each change that loosens the policy"],
       ["Chain", copyable(policy.chainId, "chain's id", short(policy.chainId))],
       ["Last change", String(policy.sequence), " ", copyable(policy.headHash, "hash", short(policy.headHash))])),
@@ -193,7 +195,7 @@ function ask({ title, text, authority: of_, command, request, danger, done, fiel
 
 /** Makes a WebAuthn key, and shows the entry of its approver. */
 function enrol() {
-  const name = h("input", { id: "approver-id", type: "text", required: true, pattern: "[a-z0-9-]{1,32}", autocomplete: "off", spellcheck: "false" });
+  const name = h("input", { id: "approver-id", type: "text", required: true, pattern: "[a-z0-9\\-]{1,32}", autocomplete: "off", spellcheck: "false" });
   const result = h("div", { class: "result" });
   const form = h("form", {
     async onsubmit(event) {

@@ -36,7 +36,7 @@ mod webhooks;
 pub use cloud::HEADS;
 pub use data::MIN_FREE;
 pub use error::{Damaged, StartError};
-pub use exchanges::{AsterTarget, HyperliquidTarget};
+pub use exchanges::{AsterTarget, HyperliquidTarget, LighterTarget};
 pub use hyperdex_cloud::engines::Engines;
 pub use hyperdex_cloud::names::{
     AUDIT_KEY, COSIGNER_KEY, COSIGNER_RECOVERY_TABLE, COSIGNER_TABLE, RECOVERY_TABLE, SEALS_TABLE,

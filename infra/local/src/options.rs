@@ -18,7 +18,7 @@ use shared::exchanges::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS};
 use shared::wallets::WALLETS_PER_TENANT;
 use shared::webhooks::Targets;
 
-use crate::exchanges::{AsterTarget, HyperliquidTarget};
+use crate::exchanges::{AsterTarget, HyperliquidTarget, LighterTarget};
 use crate::limits::Limits;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
@@ -53,6 +53,8 @@ pub struct Ports {
     pub hyperliquid: Port,
     /// The simulator of Aster.
     pub aster: Port,
+    /// The simulator of Lighter.
+    pub lighter: Port,
     /// The stand-in for the chains' nodes.
     pub chains: u16,
 }
@@ -100,6 +102,8 @@ pub struct Options {
     pub hyperliquid: HyperliquidTarget,
     /// Aster.
     pub aster: AsterTarget,
+    /// Lighter.
+    pub lighter: LighterTarget,
     /// Whether the simulators require a deposit before any action.
     pub require_deposit: bool,
     /// Whether a registration with Hyperliquid returns the agent's private key.
@@ -172,6 +176,7 @@ impl Options {
             expose: false,
             hyperliquid: HyperliquidTarget::default(),
             aster: AsterTarget::default(),
+            lighter: LighterTarget::default(),
             require_deposit: false,
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,

@@ -1,7 +1,7 @@
 //! The functions of payments, with their clients.
 
 use axum::Router;
-use shared::money::{Payer, PaymentRun, Tracker};
+use shared::money::{Payer, PaymentJob, PaymentRun, Tracker};
 use shared::wallets::Custody;
 
 /// The payments at each place. They sign nothing.
@@ -13,6 +13,8 @@ pub struct Payments {
     pub hyperliquid: Tracker,
     /// The EVM chains.
     pub evm: Tracker,
+    /// The jobs of all places.
+    pub jobs: Vec<PaymentJob>,
 }
 
 impl Payments {
@@ -25,8 +27,8 @@ impl Payments {
         run_time: std::time::Duration,
     ) -> Result<PaymentRun, platform::items::StoreError> {
         let mut sum = PaymentRun::default();
-        for tracker in [&self.aster, &self.hyperliquid, &self.evm] {
-            sum = sum.and(tracker.resolve_due(run_time).await?);
+        for job in &self.jobs {
+            sum = sum.and(job.resolve_due(run_time).await?);
         }
         Ok(sum)
     }
@@ -35,7 +37,7 @@ impl Payments {
 /// Returns the routers of the functions of payments. `custody` makes party 1 of a function, which
 /// invokes the cosigner by the alias of this name.
 pub(crate) fn functions(payments: Payments, custody: impl Fn(&str) -> Custody) -> Router {
-    let Payments { aster, hyperliquid, evm } = payments;
+    let Payments { aster, hyperliquid, evm, .. } = payments;
     let payer = |function: &str, tracker: &Tracker| Payer {
         custody: custody(function),
         tracker: tracker.clone(),

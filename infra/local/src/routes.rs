@@ -5,7 +5,6 @@ use create_webhook::CreateWebhook;
 use delete_apikey::DeleteApiKeys;
 use deliver_webhook::DeliverWebhook;
 use domain::clock::Clock;
-use domain::ids::{Exchange, PerExchange};
 use domain::intent::MAX_AGENT_VALIDITY_MS;
 use domain::money::Chains as Networks;
 use exchange_sim::chain::CHAIN_IDS;
@@ -31,10 +30,11 @@ use shared::credentials::{Registrar, Registrars};
 use shared::evm::Chains;
 use shared::exchanges::budget::Spender;
 use shared::exchanges::{
-    AsterConfig, HyperliquidConfig, aster, aster_public_url, aster_spot_url, hyperliquid,
+    AsterConfig, ExchangeClient, HyperliquidConfig, LighterConfig, aster, aster_public_url,
+    aster_spot_url, hyperliquid,
 };
 use shared::key_admin::KeyAdmin;
-use shared::money::{Tracker, TrackerParts};
+use shared::money::{PaymentJob, Tracker, TrackerParts};
 use shared::orders::{Resolvers, TradeConfig, Trader, TraderParts};
 use shared::policy_chain::PolicyChain;
 use shared::store::StoreConfig;
@@ -69,6 +69,8 @@ pub struct Endpoints {
     pub hyperliquid: Url,
     /// URL of Aster.
     pub aster: Url,
+    /// URL of Lighter.
+    pub lighter: Url,
     /// URL of the chains' nodes: each is at the path of its id.
     pub chains: Url,
 }
@@ -174,6 +176,16 @@ impl Endpoints {
         }
     }
 
+    /// Returns the settings of Lighter's clients.
+    pub(crate) fn lighter_config(&self, options: &Options) -> LighterConfig {
+        LighterConfig {
+            url: self.lighter.clone(),
+            chain_id: options.lighter.chain_id,
+            call_timeout_ms: options.exchange_timeout_ms,
+            keys_in_query: options.lighter.keys_in_query,
+        }
+    }
+
     /// Returns the settings of Aster's clients.
     pub(crate) fn aster_config(&self, options: &Options) -> AsterConfig {
         AsterConfig {
@@ -231,6 +243,7 @@ impl Endpoints {
         Traders {
             aster: Trader::aster(parts(), &self.aster_config(options)),
             hyperliquid: Trader::hyperliquid(parts(), &self.hyperliquid_config(options)),
+            lighter: Trader::lighter(parts(), &self.lighter_config(options)),
             payments: self.payments(options, spender),
         }
     }
@@ -255,11 +268,19 @@ impl Endpoints {
                 },
             }
         };
-        Payments {
-            aster: Tracker::aster(parts(), &self.aster_config(options)),
-            hyperliquid: Tracker::hyperliquid(parts(), &self.hyperliquid_config(options)),
-            evm: Tracker::evm(parts()),
-        }
+        let aster = Tracker::aster(parts(), &self.aster_config(options));
+        let hyperliquid = Tracker::hyperliquid(parts(), &self.hyperliquid_config(options));
+        let evm = Tracker::evm(parts());
+        let job = |function, tracker: &Tracker| PaymentJob {
+            tracker: tracker.clone(),
+            cosigner: self.custody_of(options, function).cosigner,
+        };
+        let jobs = vec![
+            job("resolve-orders-aster", &aster),
+            job("resolve-orders-hyperliquid", &hyperliquid),
+            job("resolve-orders-aster", &evm),
+        ];
+        Payments { aster, hyperliquid, evm, jobs }
     }
 
     /// Returns the clients of the chains that the stack can reach.
@@ -339,16 +360,17 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
     let custody = |function: &str| endpoints.custody_of(options, function);
     let registrars = endpoints.registrars(options, Spender::Caller);
     // All functions share one client of each exchange, and therefore its circuit.
-    let registrar = |exchange, function| {
-        let client = registrars.of(exchange).client.clone();
+    let (aster, hyperliquid) = (&registrars.aster.client, &registrars.hyperliquid.client);
+    let registrar = |client: &ExchangeClient, function| {
+        let client = client.clone();
         Registrar { custody: custody(function), client }
     };
     let registrars = |function| Registrars {
-        aster: registrar(Exchange::Aster, function),
-        hyperliquid: registrar(Exchange::Hyperliquid, function),
+        aster: registrar(aster, function),
+        hyperliquid: registrar(hyperliquid, function),
     };
     let traders = endpoints.traders(options, Spender::Caller);
-    let resolvers = Resolvers::new(PerExchange::from_fn(|it| traders.of(it).clone()));
+    let resolvers = Resolvers::new(traders.aster.clone(), traders.hyperliquid.clone());
     let return_private_key = options.return_private_key;
     let creator = custody("create-wallet").with_quota(options.wallets_per_tenant);
     let routes = Router::new()
@@ -361,9 +383,9 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(get_wallet::router(store.clone()))
         .merge(list_wallets::router(store.clone()))
         .merge(sign_message::router(custody("sign-message")))
-        .merge(register_aster::router(registrar(Exchange::Aster, "register-aster")))
+        .merge(register_aster::router(registrar(aster, "register-aster")))
         .merge(register_hyperliquid::router(RegisterHyperliquid {
-            registrar: registrar(Exchange::Hyperliquid, "register-hyperliquid"),
+            registrar: registrar(hyperliquid, "register-hyperliquid"),
             return_private_key,
         }))
         .merge(get_apikey::router(GetApiKey { store, clock: options.clock.clone() }))

@@ -18,7 +18,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use domain::intent::HyperliquidChain;
 use exchange_sim::journal::BadLine;
-use exchange_sim::{aster, chain::Chains, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid, lighter};
 use http::Method;
 use hyperdex_cloud::error::CloudError;
 use hyperdex_cloud::files::{broken, replace};
@@ -72,6 +72,7 @@ macro_rules! simulator {
 
 simulator!(hyperliquid::Exchange);
 simulator!(aster::Exchange);
+simulator!(lighter::Exchange);
 
 /// The chains have no market.
 impl Simulator for Chains {
@@ -100,6 +101,7 @@ impl Simulator for Chains {
 pub(crate) struct Kept {
     pub(crate) hyperliquid: KeptState,
     pub(crate) aster: KeptState,
+    pub(crate) lighter: KeptState,
     pub(crate) chains: KeptState,
 }
 
@@ -131,15 +133,20 @@ impl Kept {
         options: &Options,
         hyperliquid: &hyperliquid::Exchange,
         aster: &aster::Exchange,
+        lighter: &lighter::Exchange,
         chains: &Chains,
     ) -> Result<Self, CloudError> {
         let file = |name, chain| options.data_dir.join(file_name(name, chain));
         let of_hyperliquid = file("hyperliquid", options.hyperliquid.chain);
         let of_aster = file("aster", options.aster.chain);
+        let of_lighter =
+            options.data_dir.join(format!("lighter-{}.json", options.lighter.chain_id));
         let chains = KeptState::open(options.data_dir.join(CHAINS), Arc::new(chains.clone()))?;
         let hyperliquid = KeptState::open(of_hyperliquid, Arc::new(hyperliquid.clone()))?;
         let aster = KeptState::open(of_aster, Arc::new(aster.clone()))?;
-        Ok(Self { hyperliquid: hyperliquid.after(&chains), aster: aster.after(&chains), chains })
+        let lighter = KeptState::open(of_lighter, Arc::new(lighter.clone()))?;
+        let (hyperliquid, aster) = (hyperliquid.after(&chains), aster.after(&chains));
+        Ok(Self { hyperliquid, aster, lighter, chains })
     }
 }
 

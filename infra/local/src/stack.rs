@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use cosigner::Setting;
-use exchange_sim::{aster, chain::Chains, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid, lighter};
 use futures_util::future::join_all;
 use hyperdex_cloud::cosigner::{self as cosigner_host, CosignerProcess, CosignerSettings};
 use hyperdex_cloud::engines::Engines;
@@ -61,10 +61,14 @@ pub struct Stack {
     pub hyperliquid: Url,
     /// URL of Aster.
     pub aster: Url,
+    /// URL of Lighter.
+    pub lighter: Url,
     /// The simulator of Hyperliquid. Unused when the options name another URL.
     pub hyperliquid_sim: hyperliquid::Exchange,
     /// The simulator of Aster. Unused when the options name another URL.
     pub aster_sim: aster::Exchange,
+    /// The simulator of Lighter. Unused when the options name another URL.
+    pub lighter_sim: lighter::Exchange,
     /// The chains on which the simulators pay and find deposits.
     pub chains_sim: Chains,
     /// URL of the chains' nodes, without the chain's id.
@@ -152,10 +156,11 @@ impl Stack {
         let clock = options.clock.clone();
         let hyperliquid_sim = exchanges::simulate_hyperliquid(&options.hyperliquid, clock.clone());
         let aster_sim = exchanges::simulate_aster(&options.aster, clock.clone());
+        let lighter_sim = exchanges::simulate_lighter(&options.lighter, clock.clone());
         let chains_sim = exchanges::simulate_chains(&hyperliquid_sim, &aster_sim, clock);
         hyperliquid_sim.require_deposit(options.require_deposit);
         aster_sim.require_deposit(options.require_deposit);
-        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim, &chains_sim)?;
+        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim, &lighter_sim, &chains_sim)?;
         let hyperliquid = exchanges::place(
             "Hyperliquid's simulator",
             options.hyperliquid.url.as_ref(),
@@ -169,6 +174,14 @@ impl Stack {
             options.aster.url.as_ref(),
             kept.aster.keeping(aster_sim.router()),
             (options.ip, options.ports.aster),
+            stop.clone(),
+        )
+        .await?;
+        let lighter = exchanges::place(
+            "Lighter's simulator",
+            options.lighter.url.as_ref(),
+            kept.lighter.keeping(lighter_sim.router()),
+            (options.ip, options.ports.lighter),
             stop.clone(),
         )
         .await?;
@@ -197,6 +210,7 @@ impl Stack {
             api_gateway,
             hyperliquid,
             aster,
+            lighter,
             chains,
         };
         let (publish, deliver) = endpoints.webhooks(&options)?;
@@ -234,8 +248,17 @@ impl Stack {
         let control = Control::new(jobs_now, custody_now, &simulators, kept, admin.clone());
         callers.running.push(control.serve(&options.data_dir, callers_stop.clone())?);
         let served = with_console(router.clone(), &options, &endpoints, simulators)?;
-        let Endpoints { dynamodb, kms, lambda, api_gateway, hyperliquid, aster, chains, .. } =
-            endpoints;
+        let Endpoints {
+            dynamodb,
+            kms,
+            lambda,
+            api_gateway,
+            hyperliquid,
+            aster,
+            lighter,
+            chains,
+            ..
+        } = endpoints;
         let address = url(&api);
         let api = api.allow(&options.allowed_hosts);
         let made_with = (options.clock.clone(), options.random.clone());
@@ -250,8 +273,10 @@ impl Stack {
             api_gateway,
             hyperliquid,
             aster,
+            lighter,
             hyperliquid_sim,
             aster_sim,
+            lighter_sim,
             chains_sim,
             chains,
             router,

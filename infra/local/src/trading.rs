@@ -3,7 +3,7 @@
 use axum::Router;
 use domain::ids::Exchange;
 use serde_json::{Value, json};
-use shared::api::trading::{PolicyReads, PolicyWrites};
+use shared::api::trading::{LighterKeys, PolicyReads, PolicyWrites};
 use shared::orders::{ResolveLimits, Trader};
 use shared::wallets::Custody;
 
@@ -16,6 +16,8 @@ pub struct Traders {
     pub aster: Trader,
     /// Hyperliquid.
     pub hyperliquid: Trader,
+    /// Lighter.
+    pub lighter: Trader,
     /// The payments.
     pub payments: Payments,
 }
@@ -27,6 +29,7 @@ impl Traders {
         match exchange {
             Exchange::Aster => &self.aster,
             Exchange::Hyperliquid => &self.hyperliquid,
+            Exchange::Lighter => &self.lighter,
         }
     }
 
@@ -40,7 +43,7 @@ impl Traders {
         limits: &ResolveLimits,
     ) -> Result<Value, platform::items::StoreError> {
         let mut summary = json!({});
-        for exchange in Exchange::ALL {
+        for exchange in Exchange::TRADED {
             let run = self.of(exchange).resolve_due(limits).await?;
             summary[exchange.as_str()] = json!({
                 "resolved": run.resolved,
@@ -65,10 +68,11 @@ impl Traders {
 /// Returns the routers of the functions of orders and trading policies. A looser policy is in effect
 /// after `policy_delay_ms`.
 pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64) -> Router {
-    let Traders { aster, hyperliquid, .. } = traders;
+    let Traders { aster, hyperliquid, lighter, .. } = traders;
     let Custody { store, clock, random, .. } = custody;
     Router::new()
         .merge(accounts(&aster, &hyperliquid))
+        .merge(of_lighter(&lighter))
         .merge(place_order_aster::router(aster.clone()))
         .merge(modify_order_aster::router(aster.clone()))
         .merge(cancel_orders_aster::router(aster.clone()))
@@ -87,6 +91,22 @@ pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64
             random,
             delay_ms: policy_delay_ms,
         }))
+}
+
+/// Returns the routers of the functions of Lighter.
+fn of_lighter(lighter: &Trader) -> Router {
+    let keys = LighterKeys::new(lighter.clone(), true);
+    Router::new()
+        .merge(place_order_lighter::router(keys.clone()))
+        .merge(modify_order_lighter::router(keys.clone()))
+        .merge(cancel_orders_lighter::router(keys.clone()))
+        .merge(get_orders_lighter::router(keys.clone()))
+        .merge(set_leverage_lighter::router(keys))
+        .merge(get_positions_lighter::router(lighter.clone()))
+        .merge(get_balances_lighter::router(lighter.clone()))
+        .merge(set_credentials_lighter::router(lighter.clone()))
+        .merge(get_credentials_lighter::router(lighter.clone()))
+        .merge(delete_credentials_lighter::router(lighter.clone()))
 }
 
 /// Returns the routers of the functions of positions, balances, executions and leverage.

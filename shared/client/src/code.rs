@@ -61,6 +61,8 @@ codes! {
     ApiKeyExists = "API_KEY_EXISTS",
     /// The wallet has no credential for the exchange.
     ApiKeyNotFound = "API_KEY_NOT_FOUND",
+    /// The exchange lists another key, or none, in the slot of the account.
+    ApiKeyNotListed = "API_KEY_NOT_LISTED",
     /// A value has the wrong form.
     BadRequest = "BAD_REQUEST",
     /// The service's clock differs from the exchange's clock.
@@ -75,12 +77,16 @@ codes! {
     EventNotFound = "EVENT_NOT_FOUND",
     /// The exchange's request limit is reached.
     ExchangeRateLimit = "EXCHANGE_RATE_LIMIT",
+    /// The exchange does not serve the region of the deployment.
+    ExchangeRegionBlocked = "EXCHANGE_REGION_BLOCKED",
     /// The exchange refused; the message has its text.
     ExchangeRejected = "EXCHANGE_REJECTED",
     /// The exchange did not respond in time.
     ExchangeTimeout = "EXCHANGE_TIMEOUT",
     /// The exchange is down, or its response was invalid.
     ExchangeUnavailable = "EXCHANGE_UNAVAILABLE",
+    /// The exchange accepts only a newer form of signatures.
+    ExchangeUpgradeRequired = "EXCHANGE_UPGRADE_REQUIRED",
     /// The calling key cannot grant what it does not have itself.
     GrantNotAllowed = "GRANT_NOT_ALLOWED",
     /// The first request with this key is still running.

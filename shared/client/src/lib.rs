@@ -47,6 +47,7 @@ mod calls;
 mod client;
 mod code;
 mod error;
+mod lighter;
 mod orders;
 mod pages;
 mod policy;
@@ -70,15 +71,16 @@ pub use answer::{
 pub use client::{Builder, Client, SetupError};
 pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
+pub use lighter::{DeletedLighterKey, LighterAccess, LighterAccount, LighterKey, StoredLighterKey};
 pub use orders::{
     Attached, AttachedOrder, BatchEntry, CanceledOrders, NewOrder, OpenOrders, Order, OrderBatch,
     OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Problem, Side, TimeInForce,
 };
 pub use pages::Wallets;
 pub use policy::{
-    Approver, Authority, PaymentCap, PaymentDestination, PaymentLimit, PaymentPolicy,
-    PolicyApproval, PolicyChange, PolicyChangeText, Proposed, ReceivedApproval, SignedTerms,
-    WebAuthnOrigin,
+    Approver, Authority, CountedPayment, PaymentCap, PaymentDestination, PaymentLimit,
+    PaymentPolicy, PaymentReport, PolicyApproval, PolicyChange, PolicyChangeText, Proposed,
+    ReceivedApproval, SignedTerms, WebAuthnOrigin,
 };
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};

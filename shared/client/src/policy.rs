@@ -182,6 +182,47 @@ pub struct PaymentPolicy {
     pub frozen: bool,
     /// Whether payments are on.
     pub payments_on: bool,
+    /// A page of the payments that the cosigner has counted, the newest first.
+    pub counted_payments: Vec<CountedPayment>,
+    /// The start of the next page; `None` on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A payment that the cosigner has counted.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedPayment {
+    /// The wallet.
+    pub wallet_id: String,
+    /// The payment's id.
+    pub payment_id: String,
+    /// The payment as the cosigner has checked it.
+    pub payment: Value,
+    /// `counted`, `signed`, `expired`, `reportedCompleted` or `reportedRefused`. Only a signed payment
+    /// may still be made.
+    pub state: String,
+    /// When it was counted, Unix milliseconds.
+    pub counted_at: u64,
+    /// Until when the exchange accepts it, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<u64>,
+    /// What the service reported. The cosigner cannot verify it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<PaymentReport>,
+}
+
+/// The outcome of a payment as the service reported it to the cosigner.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PaymentReport {
+    /// `completed` or `refused`.
+    pub outcome: String,
+    /// The hash or number in the exchange's ledger or on the chain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// When it was reported, Unix milliseconds.
+    pub at: u64,
+    /// The function that reported it.
+    pub by: String,
 }
 
 /// A signature of an approver, as `hyperdex policy` makes it.
@@ -208,12 +249,17 @@ pub struct SignedTerms {
 }
 
 impl Client {
-    /// Returns the payment policy of the tenant. `GET /api/policy`.
+    /// Returns the payment policy of the tenant, with a page of its counted payments. `cursor` is
+    /// [`PaymentPolicy::next_cursor`] of the page before. `GET /api/policy`.
     ///
     /// # Errors
     /// Fails when the service does not return success.
-    pub async fn payment_policy(&self) -> Result<Answer<PaymentPolicy>, Error> {
-        self.data(Call::get(&["api", "policy"], &[])).await
+    pub async fn payment_policy(
+        &self,
+        cursor: Option<&str>,
+    ) -> Result<Answer<PaymentPolicy>, Error> {
+        let query: Vec<_> = cursor.map(|cursor| ("cursor", cursor)).into_iter().collect();
+        self.data(Call::get(&["api", "policy"], &query)).await
     }
 
     /// Returns the text of a change, or submits the signed change. `POST /api/policy/changes`.

@@ -45,7 +45,15 @@ fn data<T: Serialize>(answer: Answer<T>) -> Value {
 }
 
 async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> {
-    let guidance = client.guidance("lighter", asked).await;
+    guided_about(client, "elsewhere", asked).await
+}
+
+async fn guided_about(
+    client: &Client,
+    exchange: &str,
+    asked: Elsewhere,
+) -> Vec<Result<Value, Error>> {
+    let guidance = client.guidance(exchange, asked).await;
     vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
 }
 
@@ -137,7 +145,7 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
                 client.set_trading_policy(Some(USER), &all).await.map(data),
             ]
         }
-        "getPaymentPolicy" => vec![client.payment_policy().await.map(data)],
+        "getPaymentPolicy" => vec![client.payment_policy(None).await.map(data)],
         "proposePolicyChange" => {
             let (change, signed) = (json!({ "type": "freeze" }), signed());
             vec![
@@ -233,7 +241,13 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
             client.revoke_tenant_key("a1b2c3d4e5", false).await.map(plain),
             client.revoke_tenant_key("a1b2c3d4e5", true).await.map(plain),
         ],
-        other => return orders::accounts::perform(client, other).await,
+        other => {
+            let lighter = orders::lighter::perform(client, other).await;
+            return match lighter {
+                Some(ways) => Some(ways),
+                None => orders::accounts::perform(client, other).await,
+            };
+        }
     })
 }
 

@@ -35,7 +35,8 @@ use shared::api::responses::{
 use shared::api::tenant_keys::{TenantKeyMadeBody, TenantKeyRevokedBody, TenantKeysBody};
 use shared::api::trading::{
     AllPositionsBody, AsterPositionsBody, BalancesData, BatchData, CanceledData, FillsBody,
-    LeverageData, OpenOrdersBody, OrderData, PastOrdersBody, PolicyData, PositionsBody,
+    KeyDeleted, LeverageData, LighterKeyData, OpenOrdersBody, OrderData, PastOrdersBody,
+    PolicyData, PositionsBody, StoreLighterKey,
 };
 use shared::api::webhooks::{
     DeliveriesBody, ReplayedBody, WebhookBody, WebhookDeletedBody, WebhookMadeBody,
@@ -269,6 +270,7 @@ fn components() -> Components {
     // Parameters refer to these.
     schemas.add::<schema::WalletName>("WalletName");
     schemas.add::<schema::Cursor>("Cursor");
+    schemas.add::<schema::PaymentCursor>("PaymentCursor");
     let document = ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("openapi", ObjectBuilder::new().schema_type(Type::String))
@@ -317,6 +319,9 @@ fn trading(schemas: &mut Schemas) {
         .description(Some("The payment, or its quote with dryRun."));
     schemas.data::<PaymentData>("PaymentResponse", RefOr::T(Schema::OneOf(paying.build())));
     schemas.add::<PaymentData>("Payment");
+    schemas.add::<StoreLighterKey>("StoreLighterKey");
+    schemas.data::<LighterKeyData>("LighterKeyResponse", LighterKeyData::schema());
+    schemas.data::<KeyDeleted>("LighterKeyDeletedResponse", KeyDeleted::schema());
     let placing = OneOfBuilder::new()
         .item(Ref::from_schema_name("Order"))
         .item(Ref::from_schema_name("OrderBatch"))

@@ -56,6 +56,56 @@ pub(crate) fn symbol_in_query(must: Required) -> Parameter {
         .build()
 }
 
+/// Returns the headers with the key of a Lighter account.
+pub(crate) fn lighter_headers() -> [Parameter; 3] {
+    [
+        ("X-LIGHTER-API-KEY-PRIVATE-KEY", "The private key of the API key, 80 hex digits."),
+        ("X-LIGHTER-API-KEY-INDEX", "The slot of the API key, 0 to 254."),
+        ("X-LIGHTER-ACCOUNT-INDEX", "The account. Alone, it names a stored key."),
+    ]
+    .map(|(name, means)| {
+        parameter(ParameterIn::Header, name, Required::False, text())
+            .description(Some(means))
+            .build()
+    })
+}
+
+/// Returns the published form of a key in the query.
+pub(crate) fn lighter_query() -> [Parameter; 3] {
+    [
+        ("apiKeyPrivateKey", "The published form. Proxies and logs keep a query: use the headers."),
+        ("apiKeyIndex", "The slot of the API key, with apiKeyPrivateKey."),
+        ("accountIndex", "The account. Alone, it names a stored key."),
+    ]
+    .map(|(name, means)| {
+        parameter(ParameterIn::Query, name, Required::False, text())
+            .description(Some(means))
+            .build()
+    })
+}
+
+fn text() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).build().into()
+}
+
+pub(crate) fn lighter_account_in_query(must: Required) -> Parameter {
+    parameter(ParameterIn::Query, "accountIndex", must, text())
+        .description(Some("The account. The header X-LIGHTER-ACCOUNT-INDEX can name it instead."))
+        .build()
+}
+
+pub(crate) fn lighter_owner_in_query() -> Parameter {
+    parameter(ParameterIn::Query, "walletAddress", Required::False, form("AddressText"))
+        .description(Some("The owner's address, which means its master account."))
+        .build()
+}
+
+pub(crate) fn lighter_account_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "walletAddress", Required::True, text())
+        .description(Some("The account's index, or its owner's address."))
+        .build()
+}
+
 /// Returns the wallet in the path of positions.
 pub(crate) fn wallet_address_in_path() -> Parameter {
     parameter(ParameterIn::Path, "walletAddress", Required::True, form("WalletName"))

@@ -13,7 +13,6 @@ use dkls23_secp256k1::protocols::dkg::{
 };
 use dkls23_secp256k1::utilities::hashes::HashOutput;
 use dkls23_secp256k1::utilities::proofs::DLogProof;
-use domain::money::PaymentId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -22,7 +21,8 @@ use crate::curve::{Curve, Scalar};
 use crate::key::{SessionId, WalletKey};
 use crate::once::OnceKey;
 use crate::payment_messages::{
-    FinishPayment, OpenPayment, PaymentPrepared, PaymentRefusal, PreparePayment, StartPayment,
+    FinishPayment, OpenPayments, PaymentPrepared, PaymentRefusal, PreparePayment, SettlePayment,
+    StartPayment,
 };
 use crate::policy_messages::{self, PolicyAnswer, PolicyCall, PolicyFault};
 use crate::recovery_messages::{RecoveryAnswer, RecoveryCall};
@@ -81,10 +81,13 @@ pub enum Call {
     StartPayment(StartPayment),
     /// Signing of a payment, call 2.
     FinishPayment(FinishPayment),
-    /// Marks a payment as settled, for the list of open payments. Gives back no counted amount.
-    SettlePayment(PaymentId),
-    /// Lists the tenant's counted payments.
-    ListPayments,
+    /// Notes a reported outcome in the list of counted payments. Gives back no counted amount.
+    SettlePayment(SettlePayment),
+    /// Lists a page of the tenant's counted payments.
+    ListPayments {
+        /// [`OpenPayments::next`] of the page before; `None` for the newest payments.
+        from: Option<String>,
+    },
     /// A call about the tenant's policy; see [`WalletKey::of_tenant`].
     Policy(#[serde(with = "policy_messages::json")] PolicyCall),
     /// As [`Call::Retire`]. Party 1 has a recovery record of the named shares.
@@ -119,8 +122,8 @@ pub enum Answer {
     PaymentPrepared(PaymentPrepared),
     /// To [`Call::SettlePayment`].
     PaymentSettled,
-    /// To [`Call::ListPayments`]: the newest first, at most 100.
-    OpenPayments(Vec<OpenPayment>),
+    /// To [`Call::ListPayments`].
+    OpenPayments(OpenPayments),
     /// To [`Call::Policy`].
     Policy(#[serde(with = "policy_messages::json")] PolicyAnswer),
     /// To [`Call::Retire`], when party 2 has a recovery record of the named shares.

@@ -96,8 +96,124 @@ pub struct OpenPayment {
     pub counted_at_ms: u64,
     /// Until when it can be executed, Unix milliseconds; `None` for a transaction on a chain.
     pub valid_until_ms: Option<u64>,
-    /// When an endpoint reported it as settled, Unix milliseconds. The cosigner cannot check it.
-    pub settled_at_ms: Option<u64>,
+    /// Whether all its signatures exist, so that it can be executed.
+    pub is_signed: bool,
+    /// The outcome that an endpoint reported. The cosigner cannot check it.
+    pub report: Option<OutcomeReport>,
+}
+
+impl OpenPayment {
+    /// Returns the state at this time.
+    #[must_use]
+    pub const fn state(&self, now_ms: u64) -> CountedState {
+        match (&self.report, self.valid_until_ms) {
+            _ if !self.is_signed => CountedState::Counted,
+            (Some(report), _) => match report.outcome {
+                ReportedOutcome::Completed => CountedState::ReportedCompleted,
+                ReportedOutcome::Refused => CountedState::ReportedRefused,
+            },
+            (None, Some(until_ms)) if until_ms < now_ms => CountedState::Expired,
+            (None, _) => CountedState::Signed,
+        }
+    }
+}
+
+/// The state of a counted payment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CountedState {
+    /// A signature is missing, so it cannot be executed. A freeze stops it.
+    Counted,
+    /// Signed, and no outcome is reported. Nothing can recall it.
+    Signed,
+    /// Signed, and no outcome is reported. Its time has passed, so it can no longer be executed.
+    Expired,
+    /// An endpoint reported that it was made.
+    ReportedCompleted,
+    /// An endpoint reported that it was not made, and cannot be made any more.
+    ReportedRefused,
+}
+
+impl CountedState {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Counted,
+        Self::Signed,
+        Self::Expired,
+        Self::ReportedCompleted,
+        Self::ReportedRefused,
+    ];
+
+    /// Returns the published word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counted => "counted",
+            Self::Signed => "signed",
+            Self::Expired => "expired",
+            Self::ReportedCompleted => "reportedCompleted",
+            Self::ReportedRefused => "reportedRefused",
+        }
+    }
+}
+
+/// A page of a tenant's counted payments, the newest first.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpenPayments {
+    /// At most 100 payments.
+    pub payments: Vec<OpenPayment>,
+    /// Where the next page begins; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// The outcome of a signed payment, as an endpoint reports it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SettlePayment {
+    /// The payment's id.
+    pub id: PaymentId,
+    /// The outcome.
+    pub outcome: ReportedOutcome,
+    /// The hash or number by which a person finds it in the exchange's ledger or on the chain.
+    pub reference: Option<String>,
+}
+
+/// The longest [`SettlePayment::reference`], in characters.
+pub const MAX_REFERENCE: usize = 128;
+
+/// The outcome of a payment in a report.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReportedOutcome {
+    /// The ledger or the chain shows the payment.
+    Completed,
+    /// The payment was not made, and its bytes can no longer execute.
+    Refused,
+}
+
+impl ReportedOutcome {
+    /// Both outcomes.
+    pub const ALL: [Self; 2] = [Self::Completed, Self::Refused];
+
+    /// Returns the stored word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// An endpoint's report about a payment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OutcomeReport {
+    /// The reported outcome.
+    pub outcome: ReportedOutcome,
+    /// [`SettlePayment::reference`].
+    pub reference: Option<String>,
+    /// When it was reported, Unix milliseconds.
+    pub at_ms: u64,
+    /// The alias of the function that reported it.
+    pub by: String,
 }
 
 /// Why the cosigner refuses a payment. Nothing was signed.
@@ -162,6 +278,9 @@ pub enum PaymentRefusal {
     /// The nonces or signatures are not those that the cosigner holds. Prepare the payment again.
     #[error("the payment must be prepared again")]
     PrepareAgain,
+    /// The report is about a payment that the cosigner has not signed, or it is not well formed.
+    #[error("the cosigner has not signed this payment")]
+    NotSigned,
 }
 
 /// Whose limit it is.
@@ -203,6 +322,7 @@ impl PaymentRefusal {
             Self::OtherContent => "OTHER_CONTENT",
             Self::AccountNonceTaken { .. } => "ACCOUNT_NONCE_TAKEN",
             Self::PrepareAgain => "PREPARE_AGAIN",
+            Self::NotSigned => "NOT_SIGNED",
         }
     }
 }

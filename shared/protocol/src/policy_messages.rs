@@ -24,6 +24,8 @@ pub enum PolicyCall {
         /// The change's number.
         seq: u64,
     },
+    /// Freezes payments without a signature. Only the operator's alias may.
+    Freeze,
 }
 
 /// A response to a [`PolicyCall`].
@@ -84,6 +86,9 @@ pub enum PolicyFault {
     /// Too many changes are pending.
     #[error("too many changes are pending")]
     TooManyPending,
+    /// The approver's key has made too many records in this hour.
+    #[error("this approver has made too many changes in this hour")]
+    TooManyRecords,
     /// The delay is below the deployment's minimum.
     #[error("the delay must be at least {seconds} seconds")]
     BelowMinimumDelay {
@@ -125,6 +130,7 @@ impl PolicyFault {
             Self::NotAfterTooFar => "NOT_AFTER_TOO_FAR",
             Self::NotPending { .. } => "NOT_PENDING",
             Self::TooManyPending => "TOO_MANY_PENDING",
+            Self::TooManyRecords => "TOO_MANY_RECORDS",
             Self::BelowMinimumDelay { .. } => "BELOW_MINIMUM_DELAY",
             Self::AboveHardCap => "ABOVE_HARD_CAP",
             Self::OwnRemoval => "OWN_REMOVAL",

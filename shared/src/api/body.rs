@@ -1,5 +1,7 @@
 //! A JSON request body whose errors name the invalid field.
 
+mod edit;
+
 use std::ops::RangeInclusive;
 
 use axum::body::Bytes;

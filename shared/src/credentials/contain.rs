@@ -169,7 +169,7 @@ impl Registrars {
     ) -> Vec<Step> {
         let mut steps = Vec::new();
         for exchange in Exchange::ALL {
-            let registrar = self.of(exchange);
+            let Some(registrar) = self.of(exchange) else { continue };
             let mut step = Step { wallet_id, exchange, removed: 0, done: Vec::new() };
             match registrar.custody.store.find(tenant, &WalletRef::Wallet(wallet_id)).await {
                 Ok(Some(view)) => {

@@ -115,7 +115,8 @@ impl Registrars {
                 };
                 if !found.exhausted && !found.limited.contains(&key.tenant) {
                     left -= 1;
-                    reconcile_one(self.of(key.exchange), key, limits.every_ms, found).await;
+                    let Some(registrar) = self.of(key.exchange) else { continue };
+                    reconcile_one(registrar, key, limits.every_ms, found).await;
                 }
             }
             for (exchange, found) in &found {

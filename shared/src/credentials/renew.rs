@@ -162,7 +162,7 @@ impl Run<'_> {
             return false;
         }
         let failed = tally.failed;
-        let registrar = self.registrars.of(key.exchange);
+        let Some(registrar) = self.registrars.of(key.exchange) else { return true };
         match renew_one(registrar, key, self.limits, &mut self.suspended, tally).await {
             Worked::NotDue => {}
             Worked::Done => self.turns.take(&key.tenant),

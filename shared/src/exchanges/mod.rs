@@ -10,6 +10,7 @@ mod client;
 mod config;
 pub mod http;
 pub mod hyperliquid;
+pub mod lighter;
 pub mod networks;
 pub mod profile;
 pub mod trade;
@@ -19,6 +20,7 @@ pub use builder::BuilderApproval;
 pub use client::{ExchangeClient, Sends};
 pub use config::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS, order_timeout_ms};
 pub use hyperliquid::config::HyperliquidConfig;
+pub use lighter::config::LighterConfig;
 
 use domain::eth::{Address, AgentKeyError};
 use domain::ids::Exchange;
@@ -34,6 +36,7 @@ impl Profile {
         match exchange {
             Exchange::Aster => &aster::PROFILE,
             Exchange::Hyperliquid => &hyperliquid::PROFILE,
+            Exchange::Lighter => &lighter::PROFILE,
         }
     }
 }

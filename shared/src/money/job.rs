@@ -1,12 +1,15 @@
-//! The job that finds the outcome of every payment that is due.
+//! The job that finds the outcome of every payment that is due, and reports it to the cosigner.
 
 use futures_util::future::BoxFuture;
 use std::time::Duration;
 
+use platform::env::ConfigError;
 use platform::items::{SHARDS, StoreError};
 
 use super::MoneyError;
 use super::track::Tracker;
+use crate::mpc::CosignerClient;
+use crate::runtime::Runtime;
 use crate::store::DuePayment;
 
 /// The result of a run.
@@ -35,7 +38,24 @@ impl PaymentRun {
     }
 }
 
-impl Tracker {
+/// The payments of one place, with the cosigner that hears of their outcomes.
+#[derive(Clone, Debug)]
+pub struct PaymentJob {
+    /// The payments.
+    pub tracker: Tracker,
+    /// The cosigner, which lists signed payments.
+    pub cosigner: CosignerClient,
+}
+
+impl PaymentJob {
+    /// Returns the job of a place, with the cosigner from the environment.
+    ///
+    /// # Errors
+    /// Returns an error that names the missing variable.
+    pub fn from_env(runtime: &Runtime<'_>, tracker: Tracker) -> Result<Self, ConfigError> {
+        Ok(Self { tracker, cosigner: CosignerClient::from_env(&runtime.env)? })
+    }
+
     /// Runs the job once: looks at every due payment, the longest overdue of each shard first, until
     /// the time is up.
     ///
@@ -43,21 +63,22 @@ impl Tracker {
     /// Fails when the index cannot be read.
     pub fn resolve_due(&self, run_time: Duration) -> BoxFuture<'_, Result<PaymentRun, StoreError>> {
         Box::pin(async move {
-            let started_ms = self.now_ms();
+            let tracker = &self.tracker;
+            let started_ms = tracker.now_ms();
             let run_ms = u64::try_from(run_time.as_millis()).unwrap_or(u64::MAX);
             let until_ms = started_ms.saturating_add(run_ms);
             let mut run = PaymentRun::default();
             for shard in 0..SHARDS {
                 let mut from = None;
                 loop {
-                    if self.now_ms() >= until_ms {
+                    if tracker.now_ms() >= until_ms {
                         run.more = true;
                         return Ok(run);
                     }
-                    let page =
-                        self.store.due_payments(self.place(), shard, started_ms, from).await?;
+                    let place = tracker.place();
+                    let page = tracker.store.due_payments(place, shard, started_ms, from).await?;
                     for due in page.keys {
-                        if self.now_ms() >= until_ms {
+                        if tracker.now_ms() >= until_ms {
                             run.more = true;
                             return Ok(run);
                         }
@@ -79,24 +100,35 @@ impl Tracker {
             Ok(false) => run.open += 1,
             Err(error) => {
                 run.failed += 1;
-                tracing::warn!(%error, place = self.place().as_str(), "payment not resolved");
+                let place = self.tracker.place().as_str();
+                tracing::warn!(%error, place, "payment not resolved");
             }
         }
     }
 
-    /// Looks at one payment. Returns whether its outcome is final.
+    /// Looks at one payment, and reports its outcome when it is final. Returns whether it is.
     async fn resolve_one(&self, due: &DuePayment) -> Result<bool, MoneyError> {
-        let record = self.store.payment(&due.account, &due.id).await?;
+        let tracker = &self.tracker;
+        let record = tracker.store.payment(&due.account, &due.id).await?;
         // The index can lag behind the record.
         let Some(record) = record else { return Ok(true) };
-        let now_ms = self.now_ms();
-        if record.state.is_final() {
-            return Ok(true);
-        }
+        let now_ms = tracker.now_ms();
+        let is_final = record.state.is_final();
         if record.lease_until_ms > now_ms || record.due_at_ms().is_none_or(|at_ms| at_ms > now_ms) {
+            return Ok(is_final);
+        }
+        let record = if is_final {
+            record
+        } else {
+            let holder = tracker.holder_of(due.account.clone()).await?;
+            tracker.resolve(&holder, record).await?
+        };
+        if !record.state.is_final() {
             return Ok(false);
         }
-        let holder = self.holder_of(due.account.clone()).await?;
-        Ok(self.resolve(&holder, record).await?.state.is_final())
+        if record.unreported {
+            self.report(due.account.clone(), record).await?;
+        }
+        Ok(true)
     }
 }

@@ -7,7 +7,9 @@
 //! | `plan` | the payment and its costs, from the exchange's or the chain's present state |
 //! | `pay`, `send` | making a payment: record, signatures, stored bytes, sending |
 //! | `track`, `resolve` | the outcome of a payment, from the exchange's ledger or the chain's receipt |
+//! | `entries` | the entries of ledgers that belong to a payment |
 //! | `job` | the outcome of every payment that is due |
+//! | `report` | the report of an outcome to the cosigner |
 //! | `calls` | the exchanges with their budget and circuit |
 //! | `tokens` | the tokens of the chains |
 //! | `error` | errors |
@@ -20,11 +22,13 @@
 
 mod agent;
 mod calls;
+mod entries;
 mod error;
 mod id;
 mod job;
 mod pay;
 mod plan;
+mod report;
 mod request;
 mod resolve;
 mod send;
@@ -35,7 +39,7 @@ mod track;
 
 pub use error::MoneyError;
 pub use id::payment_id;
-pub use job::PaymentRun;
+pub use job::{PaymentJob, PaymentRun};
 pub use pay::{Paid, Payer};
 pub use plan::{Arrival, Quote};
 pub use request::{

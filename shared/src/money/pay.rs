@@ -135,6 +135,7 @@ impl Payer {
             refusal: None,
             next_check_ms: None,
             checks: 0,
+            unreported: false,
         };
         match self.tracker.store.put_payment(account, &record, None).await {
             Ok(()) => self.go_on(holder, record, request, true, until_ms).await,

@@ -5,6 +5,8 @@ mod aster;
 mod evm;
 mod hyperliquid;
 
+pub(super) use hyperliquid::USDC_SYSTEM;
+
 use domain::eth::{Address, AgentKey};
 use domain::ids::Tenant;
 use domain::money::Payment;

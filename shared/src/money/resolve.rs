@@ -1,19 +1,17 @@
 //! Finding the outcome of a payment: in the ledger of Hyperliquid by the nonce, in the history of
-//! Aster by asset, amount and time, and on a chain by the receipt.
+//! Aster by asset, amount and time, and on a chain by the receipt. What the ledger cannot decide stays
+//! unknown.
 
 use domain::money::{AsterWithdraw, EvmTokenTransfer, Nonces, Payment};
-use domain::policy::Amount;
 
+use super::entries::{CLOCK_MS, has_nonce_in_ledger, is_payment, is_withdrawal};
 use super::send::Change;
 use super::track::{Holder, Tracker, Wire};
-use super::{LEASE_MS, MoneyError};
+use super::MoneyError;
 use crate::evm::Chain;
 use crate::exchanges::aster::money::{HistoryEntry, HistoryState};
-use crate::exchanges::hyperliquid::money::{LedgerEntry, LedgerKind};
+use crate::exchanges::hyperliquid::money::LedgerEntry;
 use crate::store::{PaymentRecord, PaymentState, SignedPayment};
-
-/// How far the ledger's clock may be behind the nonce's, in milliseconds.
-const CLOCK_MS: u64 = 60_000;
 
 /// How long after a nonce its bytes may execute at Hyperliquid, with a margin, in milliseconds: two
 /// days and an hour.
@@ -89,15 +87,30 @@ impl Tracker {
         };
         let tenant = &holder.account.tenant;
         let from_ms = nonce_ms.saturating_sub(CLOCK_MS);
-        let ledger = calls.ledger(tenant, holder.wallet.address, from_ms).await?;
-        if let Some(entry) = ledger.iter().find(|entry| is_payment(entry, record, nonce_ms)) {
+        let wallet = holder.wallet.address;
+        let age_ms = self.now_ms().saturating_sub(nonce_ms);
+        if !has_nonce_in_ledger(&record.payment) {
+            // Two equal transfers cannot be told apart there, so only the exchange's response to these
+            // very bytes states their outcome. Otherwise it stays unknown.
+            if signed.fenced || age_ms > NONCE_LIFE_MS || holder.wallet.operator_freeze.is_some() {
+                let state = match record.state {
+                    PaymentState::Signed => PaymentState::Unknown,
+                    state => state,
+                };
+                return Ok(Change::to(state));
+            }
+            calls.take(tenant).await?;
+            return self.send(holder, record, signed, false).await;
+        }
+        let ledger = calls.ledger(tenant, wallet, from_ms).await?;
+        let is_it = |entry: &&LedgerEntry| is_payment(entry, &record.payment, wallet, nonce_ms);
+        if let Some(entry) = ledger.iter().find(is_it) {
             return Ok(Change {
                 transaction_hash: Some(entry.hash.clone()),
                 fee_taken: entry.fee.map(|fee| fee.text()),
                 ..Change::to(PaymentState::Completed)
             });
         }
-        let age_ms = self.now_ms().saturating_sub(nonce_ms);
         if record.state == PaymentState::Sent {
             return Ok(Change::default());
         }
@@ -194,41 +207,6 @@ async fn receipt(chain: &Chain, record: &PaymentRecord) -> Result<Option<Change>
     }))
 }
 
-/// Returns whether an entry of Hyperliquid's ledger is a payment. An entry without a nonce is
-/// compared by kind, amount, receiver and time.
-fn is_payment(entry: &LedgerEntry, record: &PaymentRecord, nonce_ms: u64) -> bool {
-    if let Some(nonce) = entry.nonce {
-        return nonce == nonce_ms;
-    }
-    let amount = |amount: Amount| {
-        entry.amount.and_then(|entry| Amount::parse(&entry.text()).ok()) == Some(amount)
-    };
-    let is_timely = entry.at_ms.abs_diff(nonce_ms) <= CLOCK_MS;
-    match &record.payment {
-        Payment::HyperliquidSendAsset(send) if send.standard => {
-            entry.kind == LedgerKind::InternalTransfer
-                && entry.destination == Some(send.destination)
-                && amount(send.amount)
-                && is_timely
-        }
-        Payment::HyperliquidMoveOwn(moved) if moved.standard => {
-            let to_perp = moved.to.as_str().is_empty();
-            entry.kind == LedgerKind::ClassTransfer { to_perp } && amount(moved.amount) && is_timely
-        }
-        _ => false,
-    }
-}
-
-/// Returns whether an entry of Aster's history can be a withdrawal.
-fn is_withdrawal(entry: &HistoryEntry, wanted: &AsterWithdraw, signed: &SignedPayment) -> bool {
-    entry.is_withdrawal
-        && entry.asset == wanted.asset
-        && entry.chain_id == wanted.chain_id
-        && Amount::parse(&entry.amount.text()).is_ok_and(|amount| amount == wanted.amount)
-        && entry.at_ms.saturating_add(CLOCK_MS) >= signed.at_ms
-        && entry.at_ms <= signed.at_ms.saturating_add(LEASE_MS + CLOCK_MS)
-}
-
 fn of_entry(entry: &HistoryEntry) -> Found {
     let change = match entry.state {
         HistoryState::Processing => Change::to(PaymentState::Sent),
@@ -238,110 +216,4 @@ fn of_entry(entry: &HistoryEntry) -> Found {
     let transaction_hash = entry.tx_hash.clone();
     let exchange_id = Some(entry.id.clone());
     Found::Entry(entry.id.clone(), Change { transaction_hash, exchange_id, ..change })
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::money::{Dex, HyperliquidMoveOwn, HyperliquidSendAsset, HyperliquidToken};
-
-    use super::super::tests::record;
-    use super::*;
-    use crate::trading::decimal::Decimal;
-
-    const NONCE: u64 = 1_790_000_000_000;
-
-    fn amount(text: &str) -> Amount {
-        Amount::parse(text).unwrap()
-    }
-
-    fn usdc() -> HyperliquidToken {
-        "USDC:0x6d1e7cde53ba9467b783cb7c530ce054".to_owned().try_into().unwrap()
-    }
-
-    fn of(payment: Payment) -> PaymentRecord {
-        PaymentRecord { payment, ..record() }
-    }
-
-    fn entry(kind: LedgerKind, nonce: Option<u64>, text: &str) -> LedgerEntry {
-        LedgerEntry {
-            at_ms: NONCE + 300,
-            hash: "0xaa".to_owned(),
-            kind,
-            nonce,
-            amount: Some(Decimal::parse(text).unwrap()),
-            destination: Some("0x00000000000000000000000000000000000000aa".parse().unwrap()),
-            fee: None,
-        }
-    }
-
-    #[test]
-    fn ledger_entry_with_another_nonce_is_another_payment() {
-        let record = record();
-        assert!(is_payment(&entry(LedgerKind::Withdraw, Some(NONCE), "5"), &record, NONCE));
-        assert!(!is_payment(&entry(LedgerKind::Withdraw, Some(NONCE + 1), "5"), &record, NONCE));
-        assert!(!is_payment(&entry(LedgerKind::Withdraw, None, "5"), &record, NONCE));
-    }
-
-    #[test]
-    fn ledger_entry_without_nonce_is_compared_by_content() {
-        let (source, target) = (Dex::perps(), Dex::perps());
-        let destination = "0x00000000000000000000000000000000000000aa".parse().unwrap();
-        let send = of(Payment::HyperliquidSendAsset(HyperliquidSendAsset {
-            destination,
-            token: usdc(),
-            amount: amount("5"),
-            source,
-            target,
-            standard: true,
-        }));
-        let sent = entry(LedgerKind::InternalTransfer, None, "5.0");
-        assert!(is_payment(&sent, &send, NONCE));
-        for other in [
-            entry(LedgerKind::InternalTransfer, None, "5.1"),
-            entry(LedgerKind::Deposit, None, "5"),
-            LedgerEntry { destination: None, ..sent.clone() },
-            LedgerEntry { at_ms: NONCE + CLOCK_MS + 1, ..sent },
-        ] {
-            assert!(!is_payment(&other, &send, NONCE), "{other:?}");
-        }
-        let moved = of(Payment::HyperliquidMoveOwn(HyperliquidMoveOwn {
-            token: usdc(),
-            amount: amount("5"),
-            from: Dex::spot(),
-            to: Dex::perps(),
-            standard: true,
-        }));
-        let class = |to_perp| entry(LedgerKind::ClassTransfer { to_perp }, None, "5");
-        assert!(is_payment(&class(true), &moved, NONCE));
-        assert!(!is_payment(&class(false), &moved, NONCE));
-    }
-
-    #[test]
-    fn history_entry_matches_asset_amount_chain_and_time() {
-        let Payment::AsterWithdraw(wanted) = record().payment else { panic!() };
-        let nonces = Nonces::Aster(NONCE * 1_000, NONCE * 1_000);
-        let body = String::new();
-        let signed = SignedPayment { nonces, body, at_ms: NONCE, fenced: false };
-        let entry = HistoryEntry {
-            id: "7".to_owned(),
-            is_withdrawal: true,
-            asset: "USDT".to_owned(),
-            amount: Decimal::parse("50.0").unwrap(),
-            chain_id: 56,
-            state: HistoryState::Processing,
-            tx_hash: None,
-            at_ms: NONCE + 2_000,
-        };
-        assert!(is_withdrawal(&entry, &wanted, &signed));
-        for other in [
-            HistoryEntry { is_withdrawal: false, ..entry.clone() },
-            HistoryEntry { asset: "USDC".to_owned(), ..entry.clone() },
-            HistoryEntry { amount: Decimal::parse("50.01").unwrap(), ..entry.clone() },
-            HistoryEntry { chain_id: 1, ..entry.clone() },
-            HistoryEntry { at_ms: NONCE - CLOCK_MS - 1, ..entry.clone() },
-            HistoryEntry { at_ms: NONCE + 10 * 60_000, ..entry.clone() },
-        ] {
-            assert!(!is_withdrawal(&other, &wanted, &signed), "{other:?}");
-        }
-    }
 }

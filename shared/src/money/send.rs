@@ -43,8 +43,8 @@ impl Change {
         Self { state: Some(PaymentState::Refused), refusal, ..Self::default() }
     }
 
-    /// Returns the record after the change. An open payment is looked at again after a time that grows
-    /// with each look.
+    /// Returns the record after the change. An open payment, and one whose outcome is to be reported,
+    /// is looked at again after a time that grows with each look.
     pub(super) fn apply(self, record: &PaymentRecord, now_ms: u64) -> PaymentRecord {
         let Self { state, exchange_id, transaction_hash, fee_taken, refusal, fenced } = self;
         let mut next = record.clone();
@@ -52,6 +52,7 @@ impl Change {
             if state != record.state {
                 next.checks = 0;
                 next.updated_at_ms = now_ms;
+                next.unreported = state.is_final() && record.is_listed();
             }
             next.state = state;
         }
@@ -67,7 +68,8 @@ impl Change {
             signed.fenced |= fenced;
         }
         next.lease_until_ms = now_ms;
-        let is_watched = next.state.is_open() && now_ms < record.created_at_ms + WATCHED_MS;
+        let is_due = next.state.is_open() || next.unreported;
+        let is_watched = is_due && now_ms < record.created_at_ms + WATCHED_MS;
         next.next_check_ms = is_watched.then(|| now_ms + wait_ms(next.checks));
         next.checks = next.checks.saturating_add(1);
         next
@@ -277,6 +279,17 @@ mod tests {
                 let next = Change::to(change).apply(&open(state), NOW_MS);
                 assert_eq!((next.state, next.next_check_ms), (state, None), "{change:?}");
             }
+        }
+    }
+
+    #[test]
+    fn final_state_of_a_signed_payment_is_to_be_reported() {
+        for state in [PaymentState::Completed, PaymentState::Refused] {
+            let next = Change::to(state).apply(&open(PaymentState::Sent), NOW_MS);
+            assert_eq!((next.unreported, next.due_at_ms()), (true, Some(NOW_MS + 5_000)));
+            // A failed report is tried again.
+            let again = Change::default().apply(&next, NOW_MS);
+            assert_eq!((again.unreported, again.due_at_ms()), (true, Some(NOW_MS + 10_000)));
         }
     }
 

@@ -32,5 +32,6 @@ pub(super) fn record() -> PaymentRecord {
         refusal: None,
         next_check_ms: None,
         checks: 0,
+        unreported: false,
     }
 }

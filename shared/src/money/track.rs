@@ -237,7 +237,8 @@ impl Tracker {
         let trading = TradingAccount { tenant, wallet_id, exchange };
         let view = self.store.trading_view(&trading, &[], &self.clock).await?;
         let view = view.ok_or(MoneyError::WalletNotFound)?;
-        Ok(Holder { account, wallet: view.wallet, credential: view.credential })
+        let wallet = view.wallet.ok_or(MoneyError::WalletNotFound)?;
+        Ok(Holder { account, wallet, credential: view.credential })
     }
 
     /// Opens the key of the agent that asks Aster. `None` at the other places, and for a wallet

@@ -18,7 +18,7 @@ mod sign;
 
 pub use client::{CosignerClient, CosignerError};
 pub use keygen::generate;
-pub use pay::{PaymentStep, prepare_payment, sign_payment};
+pub use pay::{PaymentStep, prepare_payment, report_outcome, sign_payment};
 pub use refresh::{confirm, refresh, retire, retire_recorded};
 pub use sign::sign;
 

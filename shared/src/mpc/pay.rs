@@ -6,7 +6,7 @@ use domain::money::Nonces;
 use domain::random::Random;
 use protocol::{
     Answer, Call, FinishPayment, KeyShare, PaymentOrder, PaymentPrepared, PreparePayment,
-    SessionId, StartPayment, WalletKey,
+    SessionId, SettlePayment, StartPayment, WalletKey,
 };
 
 use super::{CosignerClient, CosignerError, ProtocolError, sign};
@@ -37,6 +37,24 @@ pub async fn prepare_payment(
     let session: SessionId = random.bytes()?;
     match cosigner.call(key, session, Call::PreparePayment(prepare)).await? {
         Answer::PaymentPrepared(prepared) => Ok(prepared),
+        _ => Err(CosignerError::Nonsense.into()),
+    }
+}
+
+/// Reports the outcome of a payment, for the cosigner's list of counted payments. A repeat changes
+/// nothing.
+///
+/// # Errors
+/// Fails when the cosigner is unavailable or refuses.
+pub async fn report_outcome(
+    cosigner: &CosignerClient,
+    random: &Random,
+    key: &WalletKey,
+    report: SettlePayment,
+) -> Result<(), ProtocolError> {
+    let session: SessionId = random.bytes()?;
+    match cosigner.call(key, session, Call::SettlePayment(report)).await? {
+        Answer::PaymentSettled => Ok(()),
         _ => Err(CosignerError::Nonsense.into()),
     }
 }

@@ -167,7 +167,7 @@ impl Trader {
         let nonce = record.unresolved().map_or(0, |submission| submission.nonce);
         let signed_at_ms = match account.exchange {
             Exchange::Aster => nonce / 1_000,
-            Exchange::Hyperliquid => nonce,
+            Exchange::Hyperliquid | Exchange::Lighter => nonce,
         };
         let records = self.submission_of(account, record).await?;
         let Some(records) = self.take_over(account, records).await? else {

@@ -11,7 +11,7 @@
 use futures_util::future::BoxFuture;
 use std::time::Duration;
 
-use domain::ids::{Exchange, PerExchange, WalletRef};
+use domain::ids::{Exchange, WalletRef};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -36,15 +36,18 @@ const BEGIN_MS: u64 = 3_000;
 /// Maximum number of pages of a shard of the index.
 const MAX_PAGES: u32 = 5;
 
-/// The orders of all exchanges, for functions that remove trading keys.
+/// The orders of the exchanges at which wallets are registered, for functions that remove trading keys.
 #[derive(Clone, Debug)]
-pub struct Resolvers(PerExchange<Trader>);
+pub struct Resolvers {
+    aster: Trader,
+    hyperliquid: Trader,
+}
 
 impl Resolvers {
     /// Returns the resolvers of these orders.
     #[must_use]
-    pub const fn new(traders: PerExchange<Trader>) -> Self {
-        Self(traders)
+    pub const fn new(aster: Trader, hyperliquid: Trader) -> Self {
+        Self { aster, hyperliquid }
     }
 
     /// Returns the resolvers, with clients from the environment.
@@ -54,10 +57,7 @@ impl Resolvers {
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
         let aster = Trader::aster_from_env(runtime, Spender::Caller)?;
         let hyperliquid = Trader::hyperliquid_from_env(runtime, Spender::Caller)?;
-        Ok(Self(PerExchange::from_fn(|exchange| match exchange {
-            Exchange::Aster => aster.clone(),
-            Exchange::Hyperliquid => hyperliquid.clone(),
-        })))
+        Ok(Self { aster, hyperliquid })
     }
 
     /// Tries to find the outcome of a wallet's orders, while its trading key can still be used for
@@ -69,7 +69,12 @@ impl Resolvers {
         wallet: &'a WalletRef,
     ) -> BoxFuture<'a, ()> {
         Box::pin(async move {
-            let trader = &self.0[exchange];
+            let trader = match exchange {
+                Exchange::Aster => &self.aster,
+                Exchange::Hyperliquid => &self.hyperliquid,
+                // No wallet is registered there.
+                Exchange::Lighter => return,
+            };
             let work = trader.resolve_of(caller, wallet);
             match tokio::time::timeout(Duration::from_millis(LIMIT_MS), work).await {
                 Ok(Ok(0)) => {}

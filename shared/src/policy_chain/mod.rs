@@ -6,11 +6,9 @@
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::policy::{Approval, ChangeRecord, PolicyState, Proposal};
-use platform::aws::Aws;
 use platform::env::ConfigError;
-use protocol::{Answer, Call, PolicyAnswer, PolicyCall, WalletKey};
+use protocol::{Answer, Call, OpenPayments, PolicyAnswer, PolicyCall, WalletKey};
 
-use crate::aws::LambdaClient;
 use crate::mpc::{CosignerClient, CosignerError};
 use crate::runtime::Runtime;
 
@@ -34,11 +32,7 @@ impl PolicyChain {
     /// # Errors
     /// Returns an error that names the missing variable.
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
-        let Runtime { env, clock, .. } = runtime;
-        let function = env.required("COSIGNER_FUNCTION")?;
-        let caller = env.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-        let lambda = LambdaClient::new(&Aws::from_env(env)?);
-        Ok(Self::new(CosignerClient::new(lambda, function, caller), clock.clone()))
+        Ok(Self::new(CosignerClient::from_env(&runtime.env)?, runtime.clock.clone()))
     }
 
     /// Returns a tenant's policy.
@@ -49,6 +43,23 @@ impl PolicyChain {
         match self.call(tenant, PolicyCall::Show).await? {
             PolicyAnswer::State(state) => Ok(state),
             PolicyAnswer::Change(_) => Err(CosignerError::Nonsense),
+        }
+    }
+
+    /// Returns a page of a tenant's counted payments, the newest first. `from` is
+    /// [`OpenPayments::next`] of the page before.
+    ///
+    /// # Errors
+    /// Fails when the cosigner refuses or does not respond.
+    pub async fn payments(
+        &self,
+        tenant: &Tenant,
+        from: Option<String>,
+    ) -> Result<OpenPayments, CosignerError> {
+        let key = WalletKey::of_tenant(tenant.clone());
+        match self.cosigner.call(&key, Default::default(), Call::ListPayments { from }).await? {
+            Answer::OpenPayments(page) => Ok(page),
+            _ => Err(CosignerError::Nonsense),
         }
     }
 
@@ -84,6 +95,15 @@ impl PolicyChain {
     /// Fails when the cosigner refuses or does not respond.
     pub async fn cancel(&self, tenant: &Tenant, seq: u64) -> Result<ChangeRecord, CosignerError> {
         self.change(tenant, PolicyCall::Cancel { seq }).await
+    }
+
+    /// Stops a tenant's payments as the operator, without a signature. Only the operator's alias of the
+    /// cosigner may.
+    ///
+    /// # Errors
+    /// Fails when the cosigner refuses or does not respond.
+    pub async fn freeze(&self, tenant: &Tenant) -> Result<ChangeRecord, CosignerError> {
+        self.change(tenant, PolicyCall::Freeze).await
     }
 
     async fn change(

@@ -17,6 +17,7 @@
 //! | `tenant#O#walletId#exchange` | `order#key`, `closing#key`, `ledger` | [`OrderRecord`], [`ClosingRecord`], [`Ledger`]: see `orders` |
 //! | `tenant#M#walletId#place` | `payment#id`, `claim#hash` | [`PaymentRecord`]: see `payments` |
 //! | `tenant#P` | `tenant`, `wallet#walletId` | [`PolicyRecord`] |
+//! | `tenant#L#accountIndex` | `key` | [`LighterKeyRecord`] |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //! | `#key#keyId`, `#used#keyId`, `#tenant#name`, `#tenants` | | tenants and their keys: see `tenants` |
 //!
@@ -35,6 +36,7 @@ mod idempotency;
 mod indexes;
 mod key_writes;
 mod ledger;
+mod lighter;
 mod list;
 mod notes;
 mod operator;
@@ -68,6 +70,7 @@ pub use idempotency::{
     CredentialChange, RequestMark, RequestRecord, SECRET_MS, StoredAnswer, hash, is_hidden,
 };
 pub use indexes::IndexShape;
+pub use lighter::LighterKeyRecord;
 pub use list::{ListedWallet, Position};
 pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
 pub use operator::{

@@ -6,8 +6,9 @@
 //! | `tenant#M#walletId#place` | `payment#` and the payment's id | [`PaymentRecord`], kept |
 //! | `tenant#M#walletId#place` | `claim#` and the exchange's id | the payment that an entry of the exchange's history belongs to |
 //!
-//! The place is `aster`, `hyperliquid` or `evm`. An open payment is in the index `due`, with shards of
-//! its place: `pa0` to `pa15`, `ph0` to `ph15`, `pe0` to `pe15`.
+//! The place is `aster`, `hyperliquid` or `evm`. A payment that is open, or whose outcome is to be
+//! reported, is in the index `due`, with shards of its place: `pa0` to `pa15`, `ph0` to `ph15`, `pe0`
+//! to `pe15`.
 
 mod record;
 
@@ -90,7 +91,7 @@ impl PaymentAccount {
     }
 }
 
-/// A payment whose outcome is open.
+/// A payment whose outcome is open, or to be reported.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DuePayment {
     /// The wallet and the place.

@@ -151,6 +151,8 @@ impl Nonces {
         match exchange {
             Exchange::Aster => self.aster,
             Exchange::Hyperliquid => self.hyperliquid,
+            // No wallet signs for Lighter.
+            Exchange::Lighter => 0,
         }
     }
 

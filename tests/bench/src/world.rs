@@ -184,6 +184,8 @@ impl World {
                 api_gateway: String::new(),
                 hyperliquid: parse(way("endpoint", "Hyperliquid", hyperliquid_url.as_str()))?,
                 aster: parse(way("endpoint", "Aster", aster_url.as_str()))?,
+                // Nothing is measured there.
+                lighter: aster_url.clone(),
                 // Nothing here uses a chain.
                 chains: aster_url.clone(),
             },

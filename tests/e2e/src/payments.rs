@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
+mod counted;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use domain::ids::Tenant;
@@ -9,15 +11,17 @@ use domain::policy::{
     Approval, Change, ChangeRecord, PolicyState, Proposal, Quorum, Signature, change_text,
 };
 use exchange_sim::Address;
+use exchange_sim::chain::ChainTransaction;
 use exchange_sim::steer::Payment;
 use http::Method;
 use hyperdex_local::Options;
-use protocol::{Answer, Call, PolicyAnswer, PolicyCall, Refusal, WalletKey};
+use protocol::{Answer, Call, OpenPayment, PolicyAnswer, PolicyCall, Refusal, WalletKey};
 use serde_json::{Value, json};
 use shared::aws::LambdaClient;
 use shared::mpc::{CosignerClient, CosignerError};
 
 use crate::{Reply, TestApp};
+pub use counted::{Counted, Rise, Withdrawal};
 
 /// The delay of loosening changes, in seconds.
 pub const DELAY_S: u64 = 3_600;
@@ -193,6 +197,25 @@ pub async fn policy(app: &TestApp) -> PolicyState {
     }
 }
 
+/// Returns all counted payments of the tenant `local`, the newest first.
+pub async fn counted(app: &TestApp) -> Vec<OpenPayment> {
+    let key = WalletKey::of_tenant(Tenant::local());
+    let (mut all, mut from) = (Vec::new(), None);
+    loop {
+        let call = Call::ListPayments { from };
+        match client(app).call(&key, [0; 32], call).await.unwrap() {
+            Answer::OpenPayments(page) => {
+                all.extend(page.payments);
+                if page.next.is_none() {
+                    return all;
+                }
+                from = page.next;
+            }
+            _ => panic!("expected a list"),
+        }
+    }
+}
+
 /// The exchange or the chain of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
@@ -270,8 +293,7 @@ impl Place {
     pub const fn sends(self) -> &'static str {
         match self {
             Self::Hyperliquid => "Hyperliquid.sendToEvmWithData",
-            Self::HyperliquidSend => "Hyperliquid.usdSend",
-            Self::HyperliquidOwn => "Hyperliquid.usdClassTransfer",
+            Self::HyperliquidSend | Self::HyperliquidOwn => "Hyperliquid.sendAsset",
             Self::Aster => "Aster.POST user-withdraw",
             Self::Chain => "Chain.eth_sendRawTransaction",
         }
@@ -341,7 +363,10 @@ impl Till {
                 let units = wei(amount);
                 let sent = app.stack.chains_sim.transactions_of(BSC, self.address);
                 let done = sent.iter().filter(|it| it.success == Some(true));
-                done.filter(|it| it.data.ends_with(&units)).count()
+                let pays = |it: &&ChainTransaction| {
+                    it.data.ends_with(&units) || it.value.to_be_bytes::<32>().ends_with(&units)
+                };
+                done.filter(pays).count()
             }
         }
     }

@@ -196,6 +196,7 @@ fn trading_code_has_no_binary_fractions() {
         "shared/src/trading",
         "shared/src/exchanges/aster/trade",
         "shared/src/exchanges/hyperliquid/trade",
+        "shared/src/exchanges/lighter",
     ];
     let files: Vec<_> = folders.iter().flat_map(|folder| sources(folder)).collect();
     assert!(files.len() > 15, "too few files");

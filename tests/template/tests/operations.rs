@@ -68,11 +68,14 @@ pub(crate) async fn seen() -> &'static Seen {
         let data = tempfile::tempdir().unwrap();
         let key = ApproverKey::create(&data.path().join("alice.pem")).unwrap();
         let policy = policies::document(&key);
-        let paying =
-            Cloud::start(&Sources::read().deploy(&[main, ("CosignerPolicy", &policy)])).await;
+        let approved = Sources::read().deploy(&[main, ("CosignerPolicy", &policy)]);
+        let paying = Cloud::start(&approved).await;
         policies::changed(&paying, &key).await;
         payments::paid(&paying, &key).await;
-        cloud.seen().and(legacy.seen()).and(strict.seen()).and(paying.seen())
+        let restored = Cloud::start(&approved).await;
+        policies::restored(&restored).await;
+        let all = cloud.seen().and(legacy.seen()).and(strict.seen());
+        all.and(paying.seen()).and(restored.seen())
     };
     SEEN.get_or_init(|| run).await
 }

@@ -33,6 +33,18 @@ pub(crate) fn check(
     }
 }
 
+/// The most approvals of one text: an authority has at most as many approvers.
+const MAX_APPROVALS: usize = 16;
+
+/// Returns whether approvals are few, and each approver's own.
+pub(crate) fn are_distinct(approvals: &[Approval]) -> bool {
+    let mut names: Vec<&str> =
+        approvals.iter().map(|approval| approval.approver.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len() == approvals.len() && names.len() <= MAX_APPROVALS
+}
+
 /// Returns whether enough different approvers have signed a text. Approvals that do not count are
 /// ignored.
 pub(crate) fn quorum(authority: &Authority, text: &str, approvals: &[Approval]) -> bool {

@@ -18,6 +18,8 @@ pub enum Right {
     Refresh,
     /// Sign a payment of this name (`Payment::NAMES`).
     Pay(&'static str),
+    /// Report the outcomes of payments.
+    Settle,
     /// Make a call about a tenant's policy.
     Policy(PolicyRight),
     /// Restore shares from recovery records.
@@ -40,10 +42,10 @@ pub enum PolicyRight {
 }
 
 use PolicyRight::{Approve, Cancel, CancelUnsigned, Propose, Show};
-use Right::{Keygen, Pay, Recover, Refresh, Sign};
+use Right::{Keygen, Pay, Recover, Refresh, Settle, Sign};
 
 /// Every alias with its rights. An alias that is not in this table has no rights.
-pub const CALLERS: [(&str, &[Right]); 18] = [
+pub const CALLERS: [(&str, &[Right]); 20] = [
     ("create-wallet", &[Keygen]),
     ("sign-message", &[Sign("PersonalMessage")]),
     // A registration may replace an expired agent, and then removes the old one.
@@ -73,6 +75,9 @@ pub const CALLERS: [(&str, &[Right]); 18] = [
     ("transfer-hyperliquid", &[Pay("HyperliquidMoveOwn"), Pay("HyperliquidSendAsset")]),
     ("withdraw-aster", &[Pay("AsterWithdraw")]),
     ("send-tokens", &[Pay("EvmTokenTransfer")]),
+    // The jobs that find out the outcomes. They sign nothing.
+    ("resolve-orders-hyperliquid", &[Settle]),
+    ("resolve-orders-aster", &[Settle]),
     ("get-policy", &[Right::Policy(Show)]),
     // Without signatures, both return the text to sign, which they make from the policy.
     ("propose-policy-change", &[Right::Policy(Show), Right::Policy(Propose)]),
@@ -159,8 +164,9 @@ impl Right {
             Call::FinishSign(_) => matches!(self, Sign(_)),
             Call::PreparePayment(PreparePayment { order, .. })
             | Call::StartPayment(StartPayment { order, .. }) => self == Pay(order.payment.name()),
-            Call::FinishPayment(_) | Call::SettlePayment(_) => matches!(self, Pay(_)),
-            Call::ListPayments => self == Self::Policy(Show),
+            Call::FinishPayment(_) => matches!(self, Pay(_)),
+            Call::SettlePayment(_) => self == Settle,
+            Call::ListPayments { .. } => self == Self::Policy(Show),
             Call::StartRefresh(_)
             | Call::FinishRefresh(_)
             | Call::StartConfirm(_)
@@ -175,7 +181,9 @@ impl Right {
                     self == Self::Policy(Propose) || (cancels && self == Self::Policy(Cancel))
                 }
                 PolicyCall::Approve { .. } => self == Self::Policy(Approve),
-                PolicyCall::Cancel { .. } => self == Self::Policy(CancelUnsigned),
+                PolicyCall::Cancel { .. } | PolicyCall::Freeze => {
+                    self == Self::Policy(CancelUnsigned)
+                }
             },
         }
     }
@@ -231,6 +239,7 @@ mod tests {
         };
         assert_eq!(with(Refresh), ["refresh-shares"]);
         assert_eq!(with(Keygen), ["create-wallet"]);
+        assert_eq!(with(Settle), ["resolve-orders-hyperliquid", "resolve-orders-aster"]);
         assert_eq!(with(Sign("PersonalMessage")), ["sign-message"]);
         assert_eq!(with(Sign("AsterLogin")), ["register-aster"]);
     }
@@ -241,7 +250,7 @@ mod tests {
         let named: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Sign(intent) => Some(*intent),
-                Keygen | Refresh | Recover | Pay(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Recover | Settle | Pay(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(named, BTreeSet::from(Intent::NAMES));
@@ -249,7 +258,7 @@ mod tests {
         let paid: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Pay(payment) => Some(*payment),
-                Keygen | Refresh | Recover | Sign(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Recover | Settle | Sign(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(paid, BTreeSet::from(Payment::NAMES));

@@ -83,12 +83,12 @@ impl Cosigner {
                     Call::FinishPayment(message) => {
                         self.finish_payment(&context, message).await.map(Answer::SignShares)
                     }
-                    Call::SettlePayment(id) => {
-                        let settled = self.settle_payment(&context, &id).await;
+                    Call::SettlePayment(message) => {
+                        let settled = self.settle_payment(&context, message).await;
                         settled.map(|()| Answer::PaymentSettled)
                     }
-                    Call::ListPayments => {
-                        self.list_payments(&context).await.map(Answer::OpenPayments)
+                    Call::ListPayments { from } => {
+                        self.list_payments(&context, from).await.map(Answer::OpenPayments)
                     }
                     Call::Recovery(call) => {
                         self.recovery_call(&context, call).await.map(Answer::Recovery)
@@ -167,7 +167,7 @@ const fn name(call: &Call) -> &'static str {
         Call::StartPayment(_) => "StartPayment",
         Call::FinishPayment(_) => "FinishPayment",
         Call::SettlePayment(_) => "SettlePayment",
-        Call::ListPayments => "ListPayments",
+        Call::ListPayments { .. } => "ListPayments",
         Call::Policy(_) => "Policy",
         Call::Recovery(_) => "Recovery",
     }

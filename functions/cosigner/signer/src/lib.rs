@@ -28,6 +28,7 @@ mod session_state;
 mod sign;
 mod store;
 
+pub use payments::counted_payments;
 pub use party::{Cosigner, Failure};
 pub use policy::{Policy, Setting};
 pub use store::{SessionKind, SessionRecord, ShareItem};

@@ -161,7 +161,7 @@ impl Cosigner {
         // is computed from the share.
         let rate = self.policy.limits().wallet;
         let nonces = intent.nonce().into_iter().collect();
-        let step = Step::Open { kind, rate, nonces, until_s };
+        let step = Step::Open { kind, rate, nonces, pays: false, until_s };
         let head =
             match self.record(context, head, &Decision::allowed(&intent), step, Some(item)).await {
                 Ok(head) => head,

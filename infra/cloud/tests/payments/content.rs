@@ -5,7 +5,8 @@ use domain::money::{
 };
 use protocol::PaymentRefusal;
 
-use crate::stack::{Stack, TREASURY, aster, order, send, transfer, withdraw};
+use crate::orders::{aster, order, send, transfer, withdraw};
+use crate::stack::{Stack, TREASURY};
 
 /// Asserts that the payment is refused for what it is.
 async fn refused(stack: &Stack, id: &str, payment: Payment) {

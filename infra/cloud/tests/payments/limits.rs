@@ -1,12 +1,17 @@
 //! Destinations, limits, approvals and freezes.
 
-use protocol::{Answer, Call, LimitScope, PaymentRefusal, Refusal};
+use protocol::{CountedState, LimitScope, PaymentRefusal, Refusal};
 use serde_json::json;
 
-use crate::stack::{HOUR_MS, Stack, aster, form, move_own, order, send, transfer, withdraw};
+use crate::orders::{aster, move_own, order, send, transfer, withdraw};
+use crate::stack::{HOUR_MS, Stack, form};
 use domain::money::{EvmToken, Payment};
 
-fn exceeded(result: Result<impl std::fmt::Debug, PaymentRefusal>, scope: LimitScope, left: &str) {
+pub(crate) fn exceeded(
+    result: Result<impl std::fmt::Debug, PaymentRefusal>,
+    scope: LimitScope,
+    left: &str,
+) {
     match result {
         Err(PaymentRefusal::LimitExceeded { scope: found, left: rest, .. }) => {
             assert_eq!((found, rest.to_string().as_str()), (scope, left));
@@ -187,34 +192,14 @@ async fn freeze_stops_a_payment_between_its_calls() {
     let finished = stack.finish(&stack.key, &order, opened).await;
     assert_eq!(finished, Err(Refusal::Payment(PaymentRefusal::Frozen)));
     assert_eq!(stack.pay(&order).await, Err(PaymentRefusal::Frozen));
-    // Own balances stay movable.
-    stack.pay(&super::stack::order("2", move_own("5"))).await.unwrap();
+    // Own balances stay where they are as well.
+    let own = stack.pay(&crate::orders::order("2", move_own("5"))).await;
+    assert_eq!(own, Err(PaymentRefusal::Frozen));
 
     // The list names what may already be signed.
-    let key = protocol::WalletKey::of_tenant(stack.key.tenant.clone());
-    let listed = stack.cosigner.call(&key, [2; 32], Call::ListPayments).await.unwrap();
-    let Answer::OpenPayments(listed) = listed else { panic!("expected a list") };
+    let listed = stack.listed(None).await.payments;
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].id.as_str(), &listed[0].payment), ("1", &order.payment));
     assert_eq!(listed[0].valid_until_ms, Some(listed[0].counted_at_ms + 48 * HOUR_MS));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn signed_payment_is_returned_during_a_freeze_and_settled_by_report() {
-    let stack = Stack::new().await;
-    let order = order("1", withdraw("59"));
-    let sent = stack.pay(&order).await.unwrap();
-    stack.change(json!({ "type": "freeze" })).await;
-    assert_eq!(stack.pay(&order).await.unwrap(), sent);
-    let settle = Call::SettlePayment(order.id.clone());
-    stack.cosigner.call(&stack.key, [3; 32], settle).await.unwrap();
-    let key = protocol::WalletKey::of_tenant(stack.key.tenant.clone());
-    let listed = stack.cosigner.call(&key, [2; 32], Call::ListPayments).await.unwrap();
-    let Answer::OpenPayments(listed) = listed else { panic!("expected a list") };
-    assert_eq!(listed.len(), 1);
-    assert_eq!(listed[0].settled_at_ms, Some(stack.now_ms()));
-    stack.change(json!({ "type": "unfreeze" })).await;
-    stack.pass_ms(2 * HOUR_MS);
-    let again = stack.pay(&super::stack::order("2", withdraw("59"))).await;
-    exceeded(again, LimitScope::Wallet, "40");
+    assert_eq!(listed[0].state(stack.now_ms()), CountedState::Counted);
 }

@@ -6,6 +6,10 @@
 
 mod audit;
 mod content;
+mod counted;
 mod limits;
+mod nonces;
+mod orders;
 mod replay;
+mod reports;
 mod stack;

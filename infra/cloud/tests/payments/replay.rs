@@ -5,7 +5,8 @@ use domain::money::{Nonces, Payment, Sent};
 use hyperdex_cloud::names::COSIGNER_TABLE;
 use protocol::{PaymentRefusal, Refusal};
 
-use crate::stack::{HOUR_MS, Stack, aster, form, order, transfer, withdraw};
+use crate::orders::{aster, order, transfer, withdraw};
+use crate::stack::{HOUR_MS, Stack, form};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn crash_after_counting_resumes_and_counts_once() {
@@ -25,7 +26,7 @@ async fn crash_after_counting_resumes_and_counts_once() {
     let Nonces::Hyperliquid(nonce) = prepared.nonces else { panic!("a nonce") };
     assert!(body.contains(&format!("\"nonce\":{nonce}")), "{body}");
     // 60 were counted once: 40 are left.
-    stack.pay(&super::stack::order("2", withdraw("29"))).await.unwrap();
+    stack.pay(&crate::orders::order("2", withdraw("29"))).await.unwrap();
     assert_eq!(stack.pay(&order).await.unwrap(), sent);
 }
 

@@ -12,10 +12,7 @@ use dkls23_secp256k1::protocols::signing::Broadcast3to4;
 use domain::clock::Clock;
 use domain::eth::{Address, Digest, Signature};
 use domain::intent::HyperliquidChain;
-use domain::money::{
-    AccountType, AsterWithdraw, Chains, Dex, EvmFee, EvmToken, EvmTokenTransfer, Form,
-    HyperliquidMoveOwn, HyperliquidSendAsset, HyperliquidWithdraw, Nonces, Payment, Route, Sent,
-};
+use domain::money::{Chains, Form, Nonces, Sent};
 use domain::policy::{
     Approval, Change, PolicyState, Proposal, Quorum, Signature as Approved, change_text,
     payment_text,
@@ -29,9 +26,9 @@ use hyperdex_listen::Stop;
 use platform::aws::Aws;
 use protocol::recovery::RecoveryKeys;
 use protocol::{
-    Answer, Call, Curve, FinishPayment, FinishSign, KeyShare, PaymentOrder, PaymentPrepared,
-    PaymentRefusal, PolicyAnswer, PolicyCall, PreparePayment, Refusal, SessionId, StartPayment,
-    WalletKey, party_2, sign_data,
+    Answer, Call, Curve, FinishPayment, FinishSign, KeyShare, OpenPayments, PaymentOrder,
+    PaymentPrepared, PaymentRefusal, PolicyAnswer, PolicyCall, PreparePayment, Refusal, SessionId,
+    StartPayment, WalletKey, party_2, sign_data,
 };
 use serde_json::{Value, json};
 use shared::aws::LambdaClient;
@@ -186,6 +183,15 @@ impl Stack {
         match self.cosigner.call(&key, [0; 32], call).await.unwrap() {
             Answer::Policy(PolicyAnswer::State(state)) => state,
             _ => panic!("expected the policy"),
+        }
+    }
+
+    /// Returns a page of the counted payments.
+    pub(crate) async fn listed(&self, from: Option<String>) -> OpenPayments {
+        let key = WalletKey::of_tenant(self.key.tenant.clone());
+        match self.cosigner.call(&key, [2; 32], Call::ListPayments { from }).await.unwrap() {
+            Answer::OpenPayments(page) => page,
+            _ => panic!("expected a list"),
         }
     }
 
@@ -378,65 +384,4 @@ fn document(approvers: &[Approver; 2]) -> String {
         "minDelaySeconds": DELAY_S,
     });
     document.to_string()
-}
-
-pub(crate) fn order(id: &str, payment: Payment) -> PaymentOrder {
-    let id = id.parse().unwrap();
-    PaymentOrder { id, payment, approvals: Vec::new(), not_after_s: 0 }
-}
-
-pub(crate) fn withdraw(amount: &str) -> Payment {
-    Payment::HyperliquidWithdraw(HyperliquidWithdraw {
-        destination: TREASURY.parse().unwrap(),
-        amount: amount.parse().unwrap(),
-        route: Route::Bridge,
-        max_fee: "1".parse().unwrap(),
-    })
-}
-
-pub(crate) fn send(amount: &str) -> HyperliquidSendAsset {
-    HyperliquidSendAsset {
-        destination: TREASURY.parse().unwrap(),
-        token: USDC.to_owned().try_into().unwrap(),
-        amount: amount.parse().unwrap(),
-        source: Dex::spot(),
-        target: Dex::spot(),
-        standard: false,
-    }
-}
-
-pub(crate) fn move_own(amount: &str) -> Payment {
-    Payment::HyperliquidMoveOwn(HyperliquidMoveOwn {
-        token: USDC.to_owned().try_into().unwrap(),
-        amount: amount.parse().unwrap(),
-        from: Dex::perps(),
-        to: Dex::spot(),
-        standard: true,
-    })
-}
-
-pub(crate) fn aster(amount: &str, fee: &str) -> Payment {
-    Payment::AsterWithdraw(AsterWithdraw {
-        chain_id: 56,
-        asset: "USDT".to_owned(),
-        amount: amount.parse().unwrap(),
-        fee: fee.parse().unwrap(),
-        account_type: AccountType::Perp,
-    })
-}
-
-pub(crate) fn transfer(amount: &str, account_nonce: u64) -> EvmTokenTransfer {
-    EvmTokenTransfer {
-        chain_id: 42_161,
-        token: EvmToken::Erc20 {
-            symbol: "USDC".to_owned(),
-            contract: "0xaf88d065e77c8cc2239327c5edb3a432268e5831".parse().unwrap(),
-            decimals: 6,
-        },
-        destination: TREASURY.parse().unwrap(),
-        amount: amount.parse().unwrap(),
-        gas_limit: 200_000,
-        fee: EvmFee::Dynamic { max_fee_per_gas: 100_000_000, max_priority_fee_per_gas: 0 },
-        account_nonce,
-    }
 }

@@ -5,5 +5,6 @@
 
 mod audit;
 mod calls;
+mod emitted;
 mod restored;
 mod stack;

@@ -12,6 +12,7 @@ use cosigner::callers::OPERATOR;
 use cosigner::{Cosigner, Policy, Setting};
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
+use domain::money::{HyperliquidWithdraw, Payment, Route};
 use domain::policy::{
     Approval, Change, ChangeRecord, PolicyState, Proposal, Quorum, Signature, change_text,
 };
@@ -22,7 +23,8 @@ use hyperdex_listen::Stop;
 use platform::aws::Aws;
 use platform::items::Item;
 use protocol::{
-    Answer, Call, PROTOCOL, PolicyAnswer, PolicyCall, PolicyFault, Refusal, Request, WalletKey,
+    Answer, Call, PROTOCOL, PaymentOrder, PolicyAnswer, PolicyCall, PolicyFault, PreparePayment,
+    Refusal, Request, WalletKey,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -105,22 +107,42 @@ impl Stack {
         alias: &str,
         call: PolicyCall,
     ) -> Result<PolicyAnswer, Refusal> {
+        match self.answer(alias, Call::Policy(call)).await {
+            Answer::Policy(answer) => Ok(answer),
+            Answer::Refused(refusal) => Err(refusal),
+            _ => panic!("expected an answer about the policy"),
+        }
+    }
+
+    async fn answer(&self, alias: &str, call: Call) -> Answer {
         let request = Request {
             protocol: PROTOCOL,
             key: WalletKey::of_tenant("acme".parse().unwrap()),
             session: [0; 32],
             request_id: "request".to_owned(),
             caller: "test".to_owned(),
-            call: Call::Policy(call),
+            call,
         };
         let payload: String = serde_json::from_slice(&request.to_payload()).unwrap();
         let arn = format!("arn:aws:lambda:eu-west-1:222222222222:function:cosigner:{alias}");
         let answer = self.cosigner.handle(&arn, &payload).await.unwrap();
-        match Answer::from_payload(answer.get().as_bytes()).unwrap() {
-            Answer::Policy(answer) => Ok(answer),
-            Answer::Refused(refusal) => Err(refusal),
-            _ => panic!("expected an answer about the policy"),
-        }
+        Answer::from_payload(answer.get().as_bytes()).unwrap()
+    }
+
+    /// Prepares a payment of a wallet that does not exist. The cosigner reads the policy before it
+    /// refuses.
+    pub(crate) async fn prepare_payment(&self) {
+        let payment = Payment::HyperliquidWithdraw(HyperliquidWithdraw {
+            destination: TREASURY.parse().unwrap(),
+            amount: "5".parse().unwrap(),
+            route: Route::Bridge,
+            max_fee: "1".parse().unwrap(),
+        });
+        let id = "1".parse().unwrap();
+        let order = PaymentOrder { id, payment, approvals: Vec::new(), not_after_s: 0 };
+        let prepare = PreparePayment { order, dry_run: true };
+        let answer = self.answer("withdraw-hyperliquid", Call::PreparePayment(prepare)).await;
+        assert!(matches!(answer, Answer::Refused(Refusal::UnknownKey)));
     }
 
     pub(crate) async fn state(&self) -> PolicyState {

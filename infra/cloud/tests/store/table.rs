@@ -163,6 +163,7 @@ pub(crate) fn submission(kind: SubmissionKind, members: &[&OrderRecord]) -> Subm
         final_at_ms: NOW_MS + 15_000,
         members: members.iter().map(|record| record.client_order_id.clone()).collect(),
         fenced: false,
+        hash: None,
     }
 }
 

@@ -202,11 +202,16 @@ impl Admin {
             PolicyRequest::State => {
                 return Ok(AdminReply::PolicyState(Box::new(chain.state(tenant).await?)));
             }
+            PolicyRequest::Payments { from } => {
+                let page = chain.payments(tenant, from).await?;
+                return Ok(AdminReply::CountedPayments(Box::new(page)));
+            }
             PolicyRequest::Propose(proposal) => chain.propose(tenant, proposal).await?,
             PolicyRequest::Approve { seq, approval } => {
                 chain.approve(tenant, seq, approval).await?
             }
             PolicyRequest::Cancel { seq } => chain.cancel(tenant, seq).await?,
+            PolicyRequest::Freeze => chain.freeze(tenant).await?,
         };
         Ok(AdminReply::PolicyChange(Box::new(record)))
     }

@@ -2,6 +2,7 @@
 
 use domain::ids::Tenant;
 use domain::policy::{Approval, ChangeRecord, PolicyState, Proposal};
+use protocol::OpenPayments;
 use protocol::recovery::Side;
 use serde::{Deserialize, Serialize};
 use shared::credentials::{ContainCursor, Contained};
@@ -129,6 +130,11 @@ pub enum AdminRequest {
 pub enum PolicyRequest {
     /// Reads the policy.
     State,
+    /// Reads a page of the counted payments.
+    Payments {
+        /// Where the page begins; `None` for the newest.
+        from: Option<String>,
+    },
     /// Submits a change.
     Propose(Proposal),
     /// Adds an approval.
@@ -143,6 +149,8 @@ pub enum PolicyRequest {
         /// The number of the change.
         seq: u64,
     },
+    /// Stops payments as the operator of the local stack.
+    Freeze,
 }
 
 /// The reply to a request of an operator.
@@ -174,6 +182,8 @@ pub enum AdminReply {
     PolicyState(Box<PolicyState>),
     /// A change of a payment policy.
     PolicyChange(Box<ChangeRecord>),
+    /// A page of counted payments.
+    CountedPayments(Box<OpenPayments>),
 }
 
 /// A key in a list.
@@ -208,6 +218,7 @@ impl std::fmt::Debug for AdminReply {
             Self::Recovery(_) => "Recovery",
             Self::PolicyState(_) => "PolicyState",
             Self::PolicyChange(_) => "PolicyChange",
+            Self::CountedPayments(_) => "CountedPayments",
         };
         f.write_str(name)
     }

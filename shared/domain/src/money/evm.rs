@@ -57,7 +57,8 @@ impl EvmFee {
     }
 }
 
-/// Transfers a token or the native coin.
+/// Transfers a token or the native coin. Nothing of the native coin to the wallet itself is a
+/// cancellation: it uses up the account's nonce, so that another transaction cannot.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvmTokenTransfer {
@@ -80,7 +81,16 @@ pub struct EvmTokenTransfer {
 impl EvmTokenTransfer {
     pub(super) fn check(&self, wallet: Address) -> Checked {
         check_destination(self.destination)?;
-        require(self.destination != wallet, "the destination is the wallet itself")?;
+        if self.is_cancellation() {
+            // The cosigner learns the wallet's address with its share only.
+            let is_own = wallet == Address::ZERO || self.destination == wallet;
+            require(is_own, "a cancellation goes to the wallet itself")?;
+        } else {
+            require(self.destination != wallet, "the destination is the wallet itself")?;
+        }
+        if let EvmToken::Erc20 { contract, .. } = &self.token {
+            require(self.destination != *contract, "the destination is the token's contract")?;
+        }
         require(self.chain_id > 0, "the chain id is zero")?;
         if let EvmFee::Dynamic { max_fee_per_gas, max_priority_fee_per_gas } = self.fee {
             require(
@@ -89,6 +99,20 @@ impl EvmTokenTransfer {
             )?;
         }
         self.transaction().map(|_| ())
+    }
+
+    /// Returns whether it pays nothing, and only uses up the account's nonce.
+    #[must_use]
+    pub fn is_cancellation(&self) -> bool {
+        self.token == EvmToken::Native && self.amount == Amount::ZERO
+    }
+
+    /// Returns whether it differs from another transfer in nothing but its gas and fee. At most one of
+    /// the two can be mined.
+    #[must_use]
+    pub fn is_same_but_for_gas(&self, other: &Self) -> bool {
+        let Self { gas_limit, fee, .. } = *other;
+        Self { gas_limit, fee, ..self.clone() } == *other
     }
 
     /// Returns the most that the gas costs, in wei.
@@ -188,4 +212,66 @@ fn typed(list: List) -> Vec<u8> {
     let mut bytes = vec![2];
     bytes.extend(list.encoded());
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Payment;
+    use super::*;
+
+    const WALLET: &str = "0x14791697260E4c9A71f18484C9f997B308e59325";
+
+    fn transfer() -> EvmTokenTransfer {
+        EvmTokenTransfer {
+            chain_id: 56,
+            token: EvmToken::Erc20 {
+                symbol: "USDT".to_owned(),
+                contract: "0x55d398326f99059fF775485246999027B3197955".parse().unwrap(),
+                decimals: 18,
+            },
+            destination: "0x5e9ee1089755c3435139848e47e6635505d5a13a".parse().unwrap(),
+            amount: "100".parse().unwrap(),
+            gas_limit: 80_000,
+            fee: EvmFee::Dynamic { max_fee_per_gas: 2_000_000_000, max_priority_fee_per_gas: 1 },
+            account_nonce: 0,
+        }
+    }
+
+    #[test]
+    fn cancellation_pays_nothing_to_the_wallet_itself() {
+        let wallet: Address = WALLET.parse().unwrap();
+        let own = EvmTokenTransfer {
+            token: EvmToken::Native,
+            destination: wallet,
+            amount: Amount::ZERO,
+            ..transfer()
+        };
+        let made = own.transaction().unwrap();
+        assert_eq!((made.to, made.value, made.data.len()), (wallet, 0, 0));
+        let checked =
+            |transfer: EvmTokenTransfer| Payment::EvmTokenTransfer(transfer).check(wallet);
+        assert!(checked(own.clone()).is_ok());
+        let elsewhere = EvmTokenTransfer { destination: transfer().destination, ..own.clone() };
+        assert!(checked(elsewhere).is_err());
+        assert!(checked(EvmTokenTransfer { amount: "1".parse().unwrap(), ..own.clone() }).is_err());
+        assert!(checked(EvmTokenTransfer { token: transfer().token, ..own }).is_err());
+    }
+
+    #[test]
+    fn replacement_differs_in_gas_and_fee_alone() {
+        let other = transfer();
+        let fee = EvmFee::Legacy { gas_price: 9 };
+        assert!(
+            EvmTokenTransfer { fee, gas_limit: 90_000, ..transfer() }.is_same_but_for_gas(&other)
+        );
+        for changed in [
+            EvmTokenTransfer { amount: "99".parse().unwrap(), ..transfer() },
+            EvmTokenTransfer { account_nonce: 1, ..transfer() },
+            EvmTokenTransfer { chain_id: 1, ..transfer() },
+            EvmTokenTransfer { token: EvmToken::Native, ..transfer() },
+            EvmTokenTransfer { destination: WALLET.parse().unwrap(), ..transfer() },
+        ] {
+            assert!(!changed.is_same_but_for_gas(&other), "{changed:?}");
+        }
+    }
 }

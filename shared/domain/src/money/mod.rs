@@ -142,12 +142,19 @@ impl Payment {
         }
     }
 
+    /// Returns whether it only uses up the nonce of an account on a chain.
+    #[must_use]
+    pub fn is_cancellation(&self) -> bool {
+        matches!(self, Self::EvmTokenTransfer(transfer) if transfer.is_cancellation())
+    }
+
     /// Checks the rules that depend neither on a deployment nor on a tenant's policy.
     ///
     /// # Errors
     /// Names the broken rule.
     pub fn check(&self, wallet: Address) -> Result<(), PaymentError> {
-        require(self.amount().units() > 0, "the amount is zero")?;
+        let is_amount = self.amount().units() > 0 || self.is_cancellation();
+        require(is_amount, "the amount is zero")?;
         match self {
             Self::HyperliquidWithdraw(payment) => payment.check(),
             Self::HyperliquidSendAsset(payment) => payment.check(wallet),

@@ -322,6 +322,9 @@ fn destination_that_loses_the_money_is_refused() {
         let paid = EvmTokenTransfer { destination, ..transfer() };
         assert!(Payment::EvmTokenTransfer(paid).check(wallet).is_err(), "{to}");
     }
+    let EvmToken::Erc20 { contract, .. } = transfer().token else { unreachable!() };
+    let paid = EvmTokenTransfer { destination: contract, ..transfer() };
+    assert!(Payment::EvmTokenTransfer(paid).check(wallet).is_err(), "the token's contract");
     assert!(!is_system_address("0x2000000000000000000000010000000000000000".parse().unwrap()));
     assert!(Payment::EvmTokenTransfer(transfer()).check(wallet).is_ok());
 }

@@ -76,7 +76,7 @@ pub struct AssetLimit {
     pub wallet: Cap,
     /// For all wallets of the tenant.
     pub tenant: Cap,
-    /// A payment that takes the wallet's rolling sum above this amount needs approvals of its own.
+    /// A payment that takes the tenant's rolling sum above this amount needs approvals of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approve_above: Option<Amount>,
 }

@@ -5,7 +5,8 @@ use protocol::{PolicyFault, Refusal};
 use serde_json::json;
 use shared::api::error::ApiError;
 use shared::api::policy_chain::{
-    Action, ChangeTextData, approval_required, authority_missing, not_pending, policy_chain_error,
+    Action, ChangeTextData, approval_required, authority_missing, not_pending, payments_from,
+    policy_chain_error,
 };
 use shared::api::requests::{ApprovePolicyChange, CancelPolicyChange, ProposePolicyChange};
 use shared::aws::CallError;
@@ -15,7 +16,12 @@ use super::failures;
 
 /// Returns the errors of a read of the policy.
 pub(crate) fn read() -> Vec<ApiError> {
-    unreachable(Action::Read)
+    let queries = ["?cursor=%00", "?cursor=QUFB&cursor=QUFB"];
+    let wrong = queries.into_iter().filter_map(|query| {
+        let uri = format!("/api/policy{query}").parse().ok()?;
+        payments_from(&uri).err()
+    });
+    wrong.chain(unreachable(Action::Read)).collect()
 }
 
 /// Returns the errors of a proposal's fields.
@@ -100,6 +106,7 @@ pub(crate) fn change() -> Vec<ApiError> {
         PolicyFault::Full,
         PolicyFault::NothingToDo,
         PolicyFault::WrongHead,
+        PolicyFault::TooManyRecords,
     ];
     let refused = faults.map(|fault| {
         policy_chain_error(Action::Propose, &CosignerError::Refused(Refusal::PolicyChange(fault)))

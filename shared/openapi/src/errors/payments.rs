@@ -76,6 +76,7 @@ fn record(state: PaymentState, refusal: Option<(&str, &str)>) -> Option<Box<Paym
         }),
         next_check_ms: None,
         checks: 0,
+        unreported: false,
     }))
 }
 

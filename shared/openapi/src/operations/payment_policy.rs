@@ -4,23 +4,29 @@ use http::Method;
 use shared::api::requests::{ApprovePolicyChange, CancelPolicyChange, ProposePolicyChange};
 use shared::tenancy::Scope;
 use utoipa::openapi::Required;
+use utoipa::openapi::path::ParameterIn;
 
 use super::Operation;
 use crate::errors::payment_policy;
-use crate::parameters::change_in_path;
+use crate::parameters::{change_in_path, form, parameter};
 use crate::tags::Tag;
 
 pub(super) fn all() -> [Operation; 4] {
     const CHANGES: &str = "/api/policy/changes";
     let tag = Tag::PaymentPolicy;
+    let cursor = parameter(ParameterIn::Query, "cursor", Required::False, form("PaymentCursor"));
     let get = Operation::new(Method::GET, "/api/policy", "getPaymentPolicy", tag)
         .requires(Scope::Read)
         .while_suspended()
         .says(
             "Get the payment policy",
-            "Returns the approvers, limits, destinations and pending changes of the tenant, and the \
-             number and hash of the policy chain's last change. The cosigner keeps the policy.",
+            "Returns the approvers, limits, destinations and pending changes of the tenant, the number \
+             and hash of the policy chain's last change, and a page of the payments that the cosigner \
+             has counted: signed payments may still be made, also during a freeze. Pass nextCursor as \
+             cursor to get the next page of payments, until nextCursor is null. The cosigner keeps the \
+             policy and the list.",
         )
+        .takes(cursor.description(Some("The nextCursor of the previous page of payments.")).build())
         .answers(200, "The policy.", "PaymentPolicy")
         .fails(payment_policy::read());
     let propose = Operation::new(Method::POST, CHANGES, "proposePolicyChange", tag)

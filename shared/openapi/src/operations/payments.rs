@@ -132,6 +132,7 @@ fn get(exchange: Exchange) -> Operation {
     let name = match exchange {
         Exchange::Aster => "Aster",
         Exchange::Hyperliquid => "Hyperliquid",
+        Exchange::Lighter => "Lighter",
     };
     let path = format!("/api/trading/{exchange}/transfers/{{transferId}}");
     let id = format!("get{name}Transfer");
@@ -156,6 +157,7 @@ fn deposit(exchange: Exchange) -> Operation {
     let (name, id) = match exchange {
         Exchange::Aster => ("Aster", "depositToAster"),
         Exchange::Hyperliquid => ("Hyperliquid", "depositToHyperliquid"),
+        Exchange::Lighter => ("Lighter", "depositToLighter"),
     };
     let path = format!("/api/trading/{exchange}/deposit");
     Operation::new(Method::POST, path, id, Tag::Payments)

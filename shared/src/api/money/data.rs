@@ -119,7 +119,7 @@ pub struct QuoteData {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u64, required = false)]
     chain_id: Option<u64>,
-    /// The way of the money: bridge, cctp, usdSend, usdClassTransfer, sendAsset, aster, erc20 or
+    /// The way of the money: bridge, cctp, sendAsset, aster, erc20 or
     /// native.
     route: &'static str,
     arrival: ArrivalData,

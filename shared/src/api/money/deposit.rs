@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::value::to_raw_value;
 
 use crate::api::error::ApiError;
+use crate::api::exchange::not_served;
 
 /// A place to send money to.
 #[derive(Serialize, Debug)]
@@ -109,6 +110,7 @@ pub fn deposit(exchange: Exchange, chain: HyperliquidChain) -> ApiError {
         (Exchange::Aster, _) => &ASTER,
         (Exchange::Hyperliquid, HyperliquidChain::Mainnet) => &HYPERLIQUID_MAINNET,
         (Exchange::Hyperliquid, HyperliquidChain::Testnet) => &HYPERLIQUID_TESTNET,
+        (Exchange::Lighter, _) => return not_served(exchange.as_str()),
     };
     let data = to_raw_value(guidance).ok();
     ApiError::new(422, "NOT_OFFERED", "The service does not make deposits")

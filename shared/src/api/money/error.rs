@@ -260,9 +260,9 @@ fn policy_refused(refusal: &PaymentRefusal) -> ApiError {
         PaymentRefusal::AccountNonceTaken { .. }
         | PaymentRefusal::OtherContent
         | PaymentRefusal::PrepareAgain => "Retry the call with a new Idempotency-Key.",
-        PaymentRefusal::NotAllowed(_) | PaymentRefusal::ApprovalRequired { .. } => {
-            "Change the payment, or contact the operator."
-        }
+        PaymentRefusal::NotAllowed(_)
+        | PaymentRefusal::ApprovalRequired { .. }
+        | PaymentRefusal::NotSigned => "Change the payment, or contact the operator.",
     };
     let data = match refusal {
         PaymentRefusal::DestinationNotActive { active_from_ms } => {

@@ -5,10 +5,12 @@ use domain::policy::{
     AssetLimit, Authority, Cap, Change, ChangeRecord, ChangeState, GENESIS, ListedDestination,
     PolicyState, Quorum, change_text,
 };
+use protocol::OpenPayments;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::payments::{CountedPaymentData, cursor};
 use crate::schema;
 
 /// An approver.
@@ -244,11 +246,22 @@ pub struct PaymentPolicyData {
     frozen: bool,
     /// False after the cosigner's table was restored, until the operator's approvers resume payments.
     payments_on: bool,
+    /// A page of the payments that the cosigner has counted, the newest first: those of the past weeks.
+    #[schema(value_type = Vec<CountedPaymentData>)]
+    counted_payments: Vec<CountedPaymentData>,
+    /// `null` on the last page.
+    #[schema(value_type = Option<schema::PaymentCursor>, required)]
+    next_cursor: Option<String>,
 }
 
-impl From<&PolicyState> for PaymentPolicyData {
-    fn from(state: &PolicyState) -> Self {
+impl PaymentPolicyData {
+    /// Returns the data of a policy with a page of payments.
+    #[must_use]
+    pub fn new(state: &PolicyState, page: &OpenPayments, now_ms: u64) -> Self {
+        let payments = page.payments.iter();
         Self {
+            counted_payments: payments.map(|it| CountedPaymentData::new(it, now_ms)).collect(),
+            next_cursor: cursor(page),
             chain_id: state.chain_id.clone(),
             sequence: state.seq,
             head_hash: state.head_hash.clone(),

@@ -93,6 +93,9 @@ fn refused(failed: &'static str, fault: &PolicyFault) -> ApiError {
         PolicyFault::TooManyPending => refuse(
             "At most 8 changes wait at a time. Cancel one, or wait until one is in effect.".into(),
         ),
+        PolicyFault::TooManyRecords => refuse(
+            "An approver makes at most 20 changes in an hour. Wait until the next hour.".into(),
+        ),
         PolicyFault::Expired => refuse("Sign the change again with a later notAfter.".into()),
         PolicyFault::NotAfterTooFar => {
             refuse("Sign the change again with an earlier notAfter.".into())

@@ -2,6 +2,7 @@
 
 mod data;
 mod error;
+mod payments;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,7 @@ use axum::extract::State;
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::policy::{Approval, Change, PolicyState, Quorum, change_text};
-use http::StatusCode;
+use http::{StatusCode, Uri};
 
 use super::body::{JsonBody, PathName};
 use super::error::ApiError;
@@ -21,24 +22,31 @@ use crate::caller::Caller;
 use crate::policy_chain::PolicyChain;
 
 pub use data::{ChangeData, ChangeTextData, PaymentPolicyData, ProposedData};
+pub use payments::payments_from;
 pub use error::{Action, approval_required, authority_missing, not_pending, policy_chain_error};
 
 /// Time for which approvals count when the request names none: long enough for approvers in several
 /// time zones and a weekend.
 const VALIDITY_S: u64 = 3 * 24 * 60 * 60;
 
-/// `GET /api/policy`: returns the tenant's payment policy.
+/// `GET /api/policy`: returns the tenant's payment policy, and a page of its counted payments.
 ///
 /// # Errors
 /// When the cosigner refuses or does not respond.
 pub fn get_policy(
     State(chain): State<PolicyChain>,
     caller: Caller,
+    uri: Uri,
 ) -> Handled<Json<DataBody<PaymentPolicyData>>> {
     Box::pin(async move {
-        let state = chain.state(&caller.tenant).await;
-        let state = state.map_err(|error| policy_chain_error(Action::Read, &error))?;
-        Ok(Json(DataBody::new(None, PaymentPolicyData::from(&state), chain.clock.now_ms())))
+        let from = payments_from(&uri)?;
+        let tenant = &caller.tenant;
+        let failed = |error| policy_chain_error(Action::Read, &error);
+        let (state, page) = tokio::join!(chain.state(tenant), chain.payments(tenant, from));
+        let (state, page) = (state.map_err(failed)?, page.map_err(failed)?);
+        let now_ms = chain.clock.now_ms();
+        let data = PaymentPolicyData::new(&state, &page, now_ms);
+        Ok(Json(DataBody::new(None, data, now_ms)))
     })
 }
 

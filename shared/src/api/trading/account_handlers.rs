@@ -10,7 +10,7 @@ use http::{HeaderMap, Uri};
 
 use super::accounts::{AllPositionsBody, AsterPositionsBody, PastOrdersBody, PositionsBody};
 use super::balances::BalancesData;
-use super::desk::{done, failed, respond, wallet_of};
+use super::desk::{Desk, done, failed, respond, wallet_of};
 use super::error::Action;
 use super::fills::{FillsBody, LeverageData};
 use super::handlers::{closed, place, responded, single, with_ids};
@@ -170,7 +170,7 @@ pub fn fills(
 /// # Errors
 /// When the request is invalid, or the change was not made.
 pub fn set_leverage(
-    State(trader): State<Trader>,
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,

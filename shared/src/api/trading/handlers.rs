@@ -2,14 +2,13 @@
 
 use crate::api::Handled;
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::ids::Exchange;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
-use super::desk::{done, failed, respond, wallet_of};
+use super::desk::{Desk, done, failed, respond, wallet_of};
 use super::error::Action;
 use super::orders::{BatchData, BatchEntry, CanceledData, OpenOrdersBody, OrderData};
 use crate::api::body::{JsonBody, PathName};
@@ -33,7 +32,7 @@ const CLIENT_ORDER_ID: HeaderName = HeaderName::from_static("client-order-id");
 /// # Errors
 /// When the request is invalid or nothing was placed.
 pub fn place_orders(
-    State(trader): State<Trader>,
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
@@ -179,7 +178,7 @@ pub(super) fn with_data(error: ApiError, data: &impl Serialize) -> ApiError {
 /// # Errors
 /// When the request is invalid or the order was not changed.
 pub fn modify_order(
-    State(trader): State<Trader>,
+    Desk(trader): Desk,
     caller: Caller,
     PathName(order): PathName,
     headers: HeaderMap,
@@ -211,7 +210,7 @@ fn respond_order(
 /// # Errors
 /// When the request is invalid or the order was not cancelled.
 pub fn cancel_order(
-    State(trader): State<Trader>,
+    Desk(trader): Desk,
     caller: Caller,
     PathName(order): PathName,
     headers: HeaderMap,
@@ -232,7 +231,7 @@ pub fn cancel_order(
 /// # Errors
 /// When the request is invalid, or the state of an order is unknown after it.
 pub fn cancel_orders(
-    State(trader): State<Trader>,
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
@@ -253,7 +252,7 @@ pub fn cancel_orders(
 /// # Errors
 /// When the request is invalid or the exchange cannot be asked.
 pub fn open_orders(
-    State(trader): State<Trader>,
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
@@ -272,7 +271,7 @@ pub fn open_orders(
 /// # Errors
 /// When the request is invalid, the exchange has no such order, or it cannot be asked.
 pub fn order_status(
-    State(trader): State<Trader>,
+    Desk(trader): Desk,
     caller: Caller,
     PathName(order): PathName,
     headers: HeaderMap,

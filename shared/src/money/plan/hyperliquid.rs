@@ -17,18 +17,42 @@ use crate::money::{HyperliquidMove, MoneyError, WithdrawHyperliquid};
 /// Fee of the legacy bridge, in USDC. Source: the bridge document.
 const BRIDGE_FEE: &str = "1";
 
-/// Fee of Circle's way to Arbitrum, in USDC. Source: live measurements; the exchange's document has
-/// no number.
-const CCTP_FEE: &str = "0.2";
+/// A chain to which USDC can be withdrawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Exit {
+    network: HyperliquidChain,
+    /// The chain's id.
+    chain_id: u64,
+    /// Circle's number of the chain.
+    domain: u32,
+    /// Gas for the arrival by Circle's way. Source: the exchange's own app.
+    gas_limit: u64,
+    /// Fee of Circle's way, in USDC; it differs between chains. Source: live measurements. The
+    /// exchange's document has no number, and only a contract on HyperEVM states the present one
+    /// (`calculateCrossChainWithdrawalFee`).
+    fee: &'static str,
+}
 
-/// Circle's number of Arbitrum.
-const ARBITRUM_DOMAIN: u32 = 3;
-
-/// Gas for the arrival by Circle's way. Source: the exchange's own app.
-const CCTP_GAS: u64 = 200_000;
+/// The chains whose fee is known. The cosigner caps the fee for each domain and counts it.
+const EXITS: [Exit; 2] = [
+    Exit {
+        network: HyperliquidChain::Mainnet,
+        chain_id: 42_161,
+        domain: 3,
+        gas_limit: 200_000,
+        fee: "0.2",
+    },
+    Exit {
+        network: HyperliquidChain::Testnet,
+        chain_id: 421_614,
+        domain: 3,
+        gas_limit: 200_000,
+        fee: "0.2",
+    },
+];
 
 /// The system address that receives USDC of Circle's way.
-const USDC_SYSTEM: &str = "0x2000000000000000000000000000000000000000";
+pub(in crate::money) const USDC_SYSTEM: &str = "0x2000000000000000000000000000000000000000";
 
 const USDC: &str = "USDC";
 
@@ -49,12 +73,7 @@ pub(super) async fn withdraw(
     wanted: &WithdrawHyperliquid,
 ) -> Result<Quote, MoneyError> {
     let WithdrawHyperliquid { destination, amount: total, chain_id, source } = *wanted;
-    if chain_id != arbitrum(networks.hyperliquid) {
-        return Err(MoneyError::NotOffered {
-            what: "a withdrawal from Hyperliquid to this chain",
-            advice: "Withdraw to Arbitrum: chainId 42161, on the test network 421614.",
-        });
-    }
+    let exit = exit(networks.hyperliquid, chain_id)?;
     let mode = known_mode(calls.mode(from.tenant, from.wallet).await?)?;
     let source = pocket(mode, source)?;
     let (route, fee, name, arrival) = match calls.route(from.tenant).await? {
@@ -69,8 +88,8 @@ pub(super) async fn withdraw(
             (Route::Bridge, amount(BRIDGE_FEE)?, "bridge", BRIDGE_ARRIVAL)
         }
         WithdrawalRoute::Cctp => {
-            let route = Route::Cctp { domain: ARBITRUM_DOMAIN, gas_limit: CCTP_GAS, source };
-            (route, amount(CCTP_FEE)?, "cctp", CCTP_ARRIVAL)
+            let route = Route::Cctp { domain: exit.domain, gas_limit: exit.gas_limit, source };
+            (route, amount(exit.fee)?, "cctp", CCTP_ARRIVAL)
         }
     };
     let activation = match route {
@@ -138,11 +157,11 @@ async fn send(
             advice: "Leave out from. A unified account keeps all money in one balance.",
         });
     }
-    let between_perps = source == Dex::perps() && target == Dex::perps();
-    let standard = mode == AccountMode::Standard && between_perps && token.name() == USDC;
     let activation = amount(&check.fee.text())?;
     let fee_asset = token.name().to_owned();
     let total = wanted.amount;
+    // Every mode accepts `sendAsset`, and the ledger shows its nonce. `usdSend` has none there.
+    let standard = false;
     let payment =
         HyperliquidSendAsset { destination, token, amount: total, source, target, standard };
     Ok(Quote {
@@ -152,7 +171,7 @@ async fn send(
         activation_fee: activation,
         receives: total,
         arrival: AT_ONCE,
-        route: if standard { "usdSend" } else { "sendAsset" },
+        route: "sendAsset",
     })
 }
 
@@ -169,9 +188,8 @@ fn move_own(
     }
     let from = wanted.from.clone().ok_or(MoneyError::Missing("from"))?;
     let to = wanted.to.clone().ok_or(MoneyError::Missing("to"))?;
-    let between =
-        (from == Dex::perps() && to == Dex::spot()) || (from == Dex::spot() && to == Dex::perps());
-    let standard = between && token.name() == USDC;
+    // As above: the ledger shows no nonce for `usdClassTransfer`.
+    let standard = false;
     let (total, fee_asset) = (wanted.amount, token.name().to_owned());
     let payment = HyperliquidMoveOwn { token, amount: total, from, to, standard };
     Ok(Quote {
@@ -181,7 +199,7 @@ fn move_own(
         activation_fee: Amount::ZERO,
         receives: total,
         arrival: AT_ONCE,
-        route: if standard { "usdClassTransfer" } else { "sendAsset" },
+        route: "sendAsset",
     })
 }
 
@@ -211,12 +229,14 @@ fn pocket(mode: AccountMode, named: Option<AccountType>) -> Result<Dex, MoneyErr
     }
 }
 
-/// Returns the chain id of Arbitrum on a network.
-const fn arbitrum(network: HyperliquidChain) -> u64 {
-    match network {
-        HyperliquidChain::Mainnet => 42_161,
-        HyperliquidChain::Testnet => 421_614,
-    }
+/// Returns the way to a chain.
+fn exit(network: HyperliquidChain, chain_id: u64) -> Result<Exit, MoneyError> {
+    let mut exits = EXITS.into_iter();
+    let found = exits.find(|exit| exit.network == network && exit.chain_id == chain_id);
+    found.ok_or(MoneyError::NotOffered {
+        what: "a withdrawal from Hyperliquid to this chain",
+        advice: "Withdraw to Arbitrum: chainId 42161, on the test network 421614.",
+    })
 }
 
 /// Returns USDC with its id on a network.
@@ -251,10 +271,10 @@ mod tests {
     }
 
     #[test]
-    fn own_transfer_uses_class_transfer_only_between_perp_and_spot() {
-        assert!(moved(AccountMode::Standard, "", "spot").unwrap().standard);
-        assert!(moved(AccountMode::Standard, "spot", "").unwrap().standard);
-        assert!(!moved(AccountMode::Standard, "", "xyz").unwrap().standard);
+    fn own_transfer_has_a_nonce_in_the_ledger() {
+        for (from, to) in [("", "spot"), ("spot", ""), ("", "xyz")] {
+            assert!(!moved(AccountMode::Standard, from, to).unwrap().standard, "{from} {to}");
+        }
     }
 
     #[test]
@@ -263,6 +283,29 @@ mod tests {
             let refused = moved(mode, "", "spot");
             assert!(matches!(refused, Err(MoneyError::NotOffered { .. })), "{mode:?}");
         }
+    }
+
+    /// The built-in policy of the cosigner allows each way, with its gas and fee.
+    #[test]
+    fn cosigner_allows_each_way_to_a_chain() {
+        let policy = include_str!("../../../../infra/cosigner-policy.json");
+        let policy: serde_json::Value = serde_json::from_str(policy).unwrap();
+        let rules = policy["payments"]["hyperliquid"]["cctp"].as_array().unwrap();
+        for exit in EXITS {
+            let network = serde_json::to_value(exit.network).unwrap();
+            let rule = rules.iter().find(|rule| {
+                rule["network"] == network && rule["domain"] == exit.domain
+            });
+            let rule = rule.unwrap();
+            assert_eq!(rule["chainId"], exit.chain_id);
+            assert!(rule["gasLimits"].as_array().unwrap().contains(&exit.gas_limit.into()));
+            // The fee and the activation of an account.
+            let most = rule["maxFee"].as_str().unwrap().parse().unwrap();
+            let fee = amount(exit.fee).unwrap().checked_add(amount("1").unwrap()).unwrap();
+            assert!(fee <= most, "{exit:?}");
+        }
+        assert!(exit(HyperliquidChain::Mainnet, 421_614).is_err());
+        assert!(exit(HyperliquidChain::Mainnet, 1).is_err());
     }
 
     #[test]

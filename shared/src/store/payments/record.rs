@@ -53,6 +53,9 @@ pub struct PaymentRecord {
     /// Number of looks that found no outcome.
     #[serde(default)]
     pub checks: u32,
+    /// Whether the final outcome of a counted payment is still to be reported to the cosigner.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unreported: bool,
 }
 
 /// The state of a payment.
@@ -168,10 +171,17 @@ pub struct PaymentRefusal {
 }
 
 impl PaymentRecord {
-    /// Returns when the job handles it, Unix milliseconds. Only open payments are due.
+    /// Returns when the job handles it, Unix milliseconds. Only open payments and those with an outcome
+    /// to report are due.
     #[must_use]
     pub fn due_at_ms(&self) -> Option<u64> {
-        self.next_check_ms.filter(|_| self.state.is_open())
+        self.next_check_ms.filter(|_| self.state.is_open() || self.unreported)
+    }
+
+    /// Returns whether the cosigner lists the payment. It lists what it has counted and signed.
+    #[must_use]
+    pub const fn is_listed(&self) -> bool {
+        self.signed.is_some() && !matches!(self.payment, Payment::HyperliquidMoveOwn(_))
     }
 
     /// Returns the nonce of a payment at Hyperliquid, in milliseconds.

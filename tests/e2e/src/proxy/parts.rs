@@ -82,7 +82,11 @@ pub(super) fn name(service: &str, call: &Call) -> String {
         "chains" => format!("Chain.{}", kind(call)),
         _ => {
             let last = call.path.rsplit('/').next().unwrap_or_default();
-            let server = if service == "api" { "Api" } else { "Aster" };
+            let server = match service {
+                "api" => "Api",
+                "lighter" => "Lighter",
+                _ => "Aster",
+            };
             format!("{server}.{} {last}", call.head.method)
         }
     }

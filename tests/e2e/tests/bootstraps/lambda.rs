@@ -25,10 +25,11 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 /// All functions.
-pub(crate) const FUNCTIONS: [&str; 65] = [
+pub(crate) const FUNCTIONS: [&str; 76] = [
     "approve-policy-change",
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
+    "cancel-orders-lighter",
     "cancel-policy-change",
     "close-position-aster",
     "close-position-hyperliquid",
@@ -38,20 +39,25 @@ pub(crate) const FUNCTIONS: [&str; 65] = [
     "create-webhook",
     "delete-agent",
     "delete-apikey",
+    "delete-credentials-lighter",
     "delete-webhook",
     "deliver-webhook",
     "exchange-guidance",
     "get-apikey",
     "get-balances-aster",
     "get-balances-hyperliquid",
+    "get-balances-lighter",
+    "get-credentials-lighter",
     "get-fills-aster",
     "get-fills-hyperliquid",
     "get-orders-aster",
     "get-orders-hyperliquid",
+    "get-orders-lighter",
     "get-policy",
     "get-positions-all",
     "get-positions-aster",
     "get-positions-hyperliquid",
+    "get-positions-lighter",
     "get-token-transfer",
     "get-trading-policy",
     "get-transfer-aster",
@@ -65,8 +71,10 @@ pub(crate) const FUNCTIONS: [&str; 65] = [
     "list-webhooks",
     "modify-order-aster",
     "modify-order-hyperliquid",
+    "modify-order-lighter",
     "place-order-aster",
     "place-order-hyperliquid",
+    "place-order-lighter",
     "propose-policy-change",
     "publish-events",
     "reconcile-apikeys",
@@ -77,13 +85,16 @@ pub(crate) const FUNCTIONS: [&str; 65] = [
     "replay-webhook",
     "resolve-orders-aster",
     "resolve-orders-hyperliquid",
+    "resolve-orders-lighter",
     "revoke-tenant-key",
     "rotate-apikey",
     "rotate-tenant-key",
     "seal-audit",
     "send-tokens",
+    "set-credentials-lighter",
     "set-leverage-aster",
     "set-leverage-hyperliquid",
+    "set-leverage-lighter",
     "set-trading-policy",
     "sign-message",
     "test-webhook",
@@ -94,12 +105,13 @@ pub(crate) const FUNCTIONS: [&str; 65] = [
 ];
 
 /// The functions that a schedule invokes. API Gateway invokes the others, except the cosigner.
-pub(crate) const JOBS: [&str; 6] = [
+pub(crate) const JOBS: [&str; 7] = [
     "reconcile-apikeys",
     "refresh-shares",
     "renew-apikeys",
     "resolve-orders-aster",
     "resolve-orders-hyperliquid",
+    "resolve-orders-lighter",
     "seal-audit",
 ];
 

@@ -3,23 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::ids::Exchange;
 use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use openapi::models;
 use serde_json::{Value, json};
-use shared::api::body::JsonBody;
-use shared::api::error::ApiError;
-use shared::api::requests::{
-    ApprovePolicyChange, CreateTenantKey, CreateWallet, CreateWebhook, ModifyOrder, PayRequest,
-    PlaceOrderRequest, ProposePolicyChange, RegisterApiKey, RotateApiKey, SetLeverage,
-    SetTradingPolicy, SignMessage, UpdateWebhook,
-};
-use shared::webhooks::Targets;
 use template::routes::in_code;
 use template::stacks::{MAIN, Sources, Stacks};
 use template::{assert_found, assert_none, differences, read, sources};
 
+use super::bodies::{ADDRESS, read_as};
 use super::{document, gateway_responses};
 
 #[test]
@@ -221,25 +212,19 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
     let api = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
     let made = serde_json::to_value(models::all().unwrap()).unwrap();
     let mut wrong = Vec::new();
-    if api["Models"] != made {
+    if api["DefinitionBody"]["components"]["schemas"] != made {
         wrong.push(format!("the models differ from the document: {made:#}"));
     }
     let models = models::by_route(&document()).into_iter();
     let documented =
         models.map(|((method, path), model)| format!("{method} {}: {model}", unnamed(&path)));
-    let mut in_template = BTreeSet::new();
-    for function in stacks.functions() {
-        for (_, event) in function.properties["Events"].as_object().into_iter().flatten() {
-            let of = &event["Properties"];
-            let Some(model) = of.get("RequestModel") else { continue };
-            let [method, path] = ["Method", "Path"].map(|field| of[field].as_str().unwrap());
-            let name = model["Model"].as_str().unwrap();
-            in_template.insert(format!("{method} {}: {name}", unnamed(path)));
-            if model["ValidateBody"] != json!(true) || model.as_object().unwrap().len() != 2 {
-                wrong.push(format!("{method} {path}: only the body must be validated"));
-            }
-        }
-    }
+    let (methods, faults) = template::api::methods(stacks);
+    wrong.extend(faults);
+    let in_template = methods.iter().filter_map(|method| {
+        let (route, model) = (&method.route, method.model.as_ref()?);
+        Some(format!("{} {}: {model}", route.method, unnamed(&route.path)))
+    });
+    let in_template: BTreeSet<String> = in_template.collect();
     let documented: BTreeSet<String> = documented.collect();
     wrong.extend(differences(
         "the model",
@@ -252,8 +237,8 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
 #[test]
 fn template_models_match_openapi() {
     assert_none(&wrong_models(&Stacks::deployed()));
-    let pointer = "  SignMessageFunction:";
-    let none = Sources::read().with(MAIN, pointer, "Model: SignMessage", "Model: CreateWallet");
+    let place = "          /api/wallets/{wallet}/sign:";
+    let none = Sources::read().with(MAIN, place, "schemas/SignMessage", "schemas/CreateWallet");
     let found = wrong_models(&none.deploy(&[]));
     assert_found(
         &found,
@@ -303,49 +288,6 @@ fn accepts(model: &Value, body: &Value) -> bool {
     true
 }
 
-/// A receiver of payments.
-const ADDRESS: &str = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
-
-/// Returns the error with which a function refuses a body.
-fn read_as(model: &str, body: &Value) -> Option<ApiError> {
-    let body = JsonBody::parse(&HeaderMap::new(), body.to_string().as_bytes());
-    let uri = Uri::default();
-    let wallet = HeaderMap::from_iter([(
-        HeaderName::from_static("x-wallet-id"),
-        HeaderValue::from_static("a"),
-    )]);
-    let read = body.and_then(|body| match model {
-        "CreateWallet" => CreateWallet::read(&body).map(|_| ()),
-        "SignMessage" => SignMessage::read("a", &uri, &body).map(|_| ()),
-        "RotateApiKey" => RotateApiKey::read(&uri, &body).map(|_| ()),
-        "RegisterApiKey" => RegisterApiKey::read(&uri, &body).map(|_| ()),
-        "CreateWebhook" => CreateWebhook::read(&body, Targets::Public).map(|_| ()),
-        "CreateTenantKey" => CreateTenantKey::read(&body, 0).map(|_| ()),
-        "PlaceOrderRequest" => {
-            PlaceOrderRequest::read(Exchange::Aster, &wallet, &uri, &body).map(|_| ())
-        }
-        "ModifyOrder" => ModifyOrder::read(&wallet, &uri, &body).map(|_| ()),
-        "SetTradingPolicy" => SetTradingPolicy::read(&HeaderMap::new(), &uri, &body).map(|_| ()),
-        "ProposePolicyChange" => ProposePolicyChange::read(&body).map(|_| ()),
-        "ApprovePolicyChange" => ApprovePolicyChange::read("7", &body).map(|_| ()),
-        "UpdateWebhook" => {
-            let id = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
-            UpdateWebhook::read(id, &body, Targets::Public).map(|_| ())
-        }
-        "SetLeverage" => SetLeverage::read(&wallet, &uri, &body).map(|_| ()),
-        "WithdrawFromAster" => PayRequest::withdraw_aster((&wallet, &uri, &body), None).map(|_| ()),
-        "WithdrawFromHyperliquid" => {
-            PayRequest::withdraw_hyperliquid((&wallet, &uri, &body), None, 42_161).map(|_| ())
-        }
-        "TransferAtHyperliquid" => {
-            PayRequest::transfer_hyperliquid((&wallet, &uri, &body), None).map(|_| ())
-        }
-        "SendTokens" => PayRequest::send_tokens("a", (&wallet, &uri, &body), None).map(|_| ()),
-        _ => panic!("the model {model} is not supported here"),
-    });
-    read.err()
-}
-
 /// A model refuses neither a body that its function accepts nor one that gets an error text of the
 /// contract.
 #[test]
@@ -370,6 +312,10 @@ fn gateway_model_is_not_stricter_than_the_function() {
             "CreateTenantKey" => json!({ "label": "a" }),
             "PlaceOrderRequest" => {
                 json!({ "symbol": "BTC", "side": "BUY", "type": "MARKET", "quantity": "1" })
+            }
+            "StoreLighterKey" => {
+                let key = "01".repeat(40);
+                json!({ "apiKeyPrivateKey": key, "apiKeyIndex": 5, "accountIndex": 7 })
             }
             "ModifyOrder" => json!({ "price": "1", "quantity": "1" }),
             "SetTradingPolicy" => json!({}),

@@ -53,7 +53,7 @@ fn operations_have_unique_id_summary_tag_and_security() {
         let verbs = [
             "Approve", "Cancel", "Change", "Check", "Close", "Create", "Delete", "Deposit", "Get",
             "List", "Modify", "Move", "Place", "Propose", "Receive", "Register", "Remove",
-            "Replay", "Revoke", "Rotate", "Send", "Set", "Sign", "Transfer", "Withdraw",
+            "Replay", "Revoke", "Rotate", "Send", "Set", "Sign", "Store", "Transfer", "Withdraw",
         ];
         let known = verbs.contains(&verb);
         assert!(known, "{place}: is {verb} a verb in the imperative? Then list it here");

@@ -34,6 +34,11 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "GRANT_NOT_ALLOWED",
         "the tenant key does not have a scope, a network or a time that it would give another key",
     ),
+    (
+        &[403],
+        "EXCHANGE_REGION_BLOCKED",
+        "the exchange refuses the country of the service's address; nothing was executed",
+    ),
     (&[404], "TENANT_KEY_NOT_FOUND", "the tenant has no such key"),
     (&[409], "TENANT_KEY_EXISTS", "a usable key has this label"),
     (&[409], "TOO_MANY_TENANT_KEYS", "the tenant has 20 keys"),
@@ -41,7 +46,11 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
     (&[409], "TENANT_KEY_NOT_ACTIVE", "the key is revoked or expired"),
     (&[409], "TENANT_KEY_IN_USE", "it is the key that calls"),
     (&[404], "WALLET_NOT_FOUND", "the tenant has no such wallet"),
-    (&[404], "API_KEY_NOT_FOUND", "the wallet has no trading key at this exchange"),
+    (
+        &[404],
+        "API_KEY_NOT_FOUND",
+        "the wallet has no trading key at this exchange, or no key of the Lighter account is stored",
+    ),
     (&[404], "NOT_FOUND", "the route does not exist"),
     (
         &[404],
@@ -108,6 +117,7 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "the `clientOrderId` belongs to another order of the wallet at this exchange, or to another \
          batch",
     ),
+    (&[422], "API_KEY_NOT_LISTED", "the exchange lists another key, or none, in the slot"),
     (&[422], "MARKET_UNKNOWN", "the exchange has no such market, or it does not trade"),
     (&[422], "TICK_SIZE", "the price is not a multiple of the market's step"),
     (&[422], "LOT_SIZE", "the quantity is not a multiple of the market's step, or out of range"),
@@ -275,6 +285,11 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "UNHEALTHY",
         "local stack, `GET /api/health`: the disk is full, or a KMS key does not decrypt its \
          ciphertext; `error` states which",
+    ),
+    (
+        &[502],
+        "EXCHANGE_UPGRADE_REQUIRED",
+        "the exchange accepts only a newer form of signatures; the service must be updated",
     ),
     (&[504], "EXCHANGE_TIMEOUT", "the exchange did not respond in time"),
     (

@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 63] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 67] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -54,6 +54,22 @@ pub(super) const VARIABLES: [(&str, &str, &str); 63] = [
         "HYPERLIQUID_BUILDER_FEE",
         "required with `HYPERLIQUID_BUILDER`",
         "Its fee in tenths of a basis point, from 1 to 100.",
+    ),
+    ("LIGHTER_URL", "required", "URL of Lighter: https, or http on loopback."),
+    (
+        "LIGHTER_CHAIN_ID",
+        "`304`",
+        "Chain id that Lighter's signatures cover: 304 on Mainnet, 300 on Testnet.",
+    ),
+    (
+        "LIGHTER_WEIGHT_PER_MINUTE",
+        "`54`",
+        "Requests that may be sent to Lighter in a minute, from 20 to 100,000.",
+    ),
+    (
+        "LIGHTER_KEYS_IN_QUERY",
+        "`true`",
+        "Whether the published form with the private key in the query is accepted.",
     ),
     ("ASTER_BUILDER", "none", "Builder that wallets approve at Aster and that orders carry."),
     (

@@ -68,7 +68,9 @@ impl Pays {
         if !self.path.contains(USER) {
             body["walletIdOrAddress"] = json!(wallet);
         }
-        cloud.send_once(self.function, (Method::POST, &path), body, key).await
+        // A key names one payment of a wallet at an exchange, whatever its kind.
+        let key = format!("{}:{key}", self.function);
+        cloud.send_once(self.function, (Method::POST, &path), body, &key).await
     }
 }
 

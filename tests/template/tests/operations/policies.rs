@@ -1,7 +1,9 @@
 //! Changes of the payment policy.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::policy::{Approver, Authority};
 use http::Method;
+use hyperdex_local::SEALS_TABLE;
 use hyperdex_local::approver::ApproverKey;
 use serde_json::{Value, json};
 use template::read;
@@ -38,6 +40,22 @@ pub(super) async fn made(cloud: &Cloud, key: &ApproverKey, change: Value) {
     body["change"] = change;
     let (status, made) = cloud.send("propose-policy-change", at(), Some(body)).await;
     assert_eq!(status, 201, "{made}");
+}
+
+/// Reads a policy from a table that lacks the newest seal, as a restored one does: payments are off.
+pub(super) async fn restored(cloud: &Cloud) {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let client = cloud.app.stack.aws().dynamodb();
+    let seal = client
+        .put_item()
+        .table_name(SEALS_TABLE)
+        .item("pk", text("seals"))
+        .item("sk", text("newest"))
+        .item("number", AttributeValue::N("7".to_owned()))
+        .item("hash", text("00ff"));
+    seal.send().await.unwrap();
+    let (status, policy) = cloud.send("get-policy", (Method::GET, "/api/policy"), None).await;
+    assert_eq!((status, &policy["data"]["paymentsOn"]), (200, &json!(false)), "{policy}");
 }
 
 /// Proposes, repeats, approves and cancels changes.

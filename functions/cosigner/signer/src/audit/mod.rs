@@ -15,8 +15,8 @@ use std::fmt::Write;
 
 use domain::eth::Address;
 use domain::ids::Tenant;
-use domain::intent::Intent;
-use domain::money::{Payment, PaymentId};
+use domain::intent::{HyperliquidChain, Intent};
+use domain::money::{Nonces, Payment, PaymentId};
 use protocol::{Charge, SessionId, WalletKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -177,6 +177,12 @@ pub struct AllowedPayment {
     pub id: PaymentId,
     /// The payment.
     pub payment: Payment,
+    /// Its nonces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonces: Option<Nonces>,
+    /// The networks of Hyperliquid and Aster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<[HyperliquidChain; 2]>,
     /// The digest of its first signature, in hex.
     pub digest: String,
     /// The counted amounts.
@@ -193,6 +199,9 @@ pub struct AllowedPayment {
     /// The approvers whose signatures of the payment's text were given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approvers: Vec<String>,
+    /// The payment whose account's nonce it takes. At most one of the two can be mined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<PaymentId>,
 }
 
 impl Decision {

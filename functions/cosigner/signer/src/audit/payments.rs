@@ -1,11 +1,12 @@
 //! The signed payments of a verified chain, each with the policy that allowed it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use domain::money::PaymentId;
+use domain::eth::{Address, Signature};
+use domain::money::{Chains, Form, PaymentId};
 
 use super::verify::Fault;
-use super::{AllowedPayment, Decision, Entry, Record};
+use super::{AllowedPayment, Decision, Entry, Record, hex};
 
 /// A signature of a payment, with the record that allowed the payment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,36 +52,94 @@ pub(super) struct Payments {
     pub(super) faults: Vec<(String, Fault)>,
 }
 
+/// A payment whose record has been read.
+struct Known {
+    /// The number of the record that allowed it.
+    seq: u64,
+    allowed: Box<AllowedPayment>,
+    /// The digests that may be signed.
+    digests: Vec<String>,
+    signatures: Vec<Signature>,
+}
+
 /// Finds the signed payments of a chain's records, in their order. A signature without a record
-/// that allowed its payment and its digest is a fault.
+/// that allowed its payment and its digest is a fault, and so is one that is not the wallet's.
 pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Record>) -> Payments {
     let mut found = Payments::default();
-    let mut allowed: HashMap<PaymentId, (u64, Box<AllowedPayment>)> = HashMap::new();
-    let mut digests: HashMap<PaymentId, Vec<String>> = HashMap::new();
+    let mut known: HashMap<PaymentId, Known> = HashMap::new();
+    let (mut wallet, mut intents) = (None, HashSet::new());
     for record in records {
         // An unreadable record is a fault of its own.
         let Ok(entry) = serde_json::from_str::<Entry>(&record.body) else { continue };
+        let seq = record.seq;
+        let mut fault = None;
         match entry.decision {
-            Decision::PaymentAllowed(payment) => {
-                digests.entry(payment.id.clone()).or_default().push(payment.digest.clone());
-                allowed.insert(payment.id.clone(), (record.seq, payment));
+            Decision::KeyMade { address } => wallet = Some(address),
+            Decision::Allowed { digest, .. } => {
+                intents.insert(digest);
             }
-            Decision::PaymentResumed { id, digest } => digests.entry(id).or_default().push(digest),
-            Decision::PaymentSigned { id, digest, .. } => match allowed.get(&id) {
-                Some(known) if digests.get(&id).is_some_and(|known| known.contains(&digest)) => {
-                    found.signed.push(SignedPayment {
+            Decision::Signed { digest, .. } if !intents.contains(&digest) => {
+                fault = Some(Fault::SignedNotAllowed(seq));
+            }
+            Decision::PaymentAllowed(payment) => {
+                let (id, digests) = (payment.id.clone(), vec![payment.digest.clone()]);
+                let new = Known { seq, allowed: payment, digests, signatures: Vec::new() };
+                // The first record stays.
+                if known.contains_key(&id) {
+                    fault = Some(Fault::PaymentTwice(seq));
+                } else {
+                    known.insert(id, new);
+                }
+            }
+            Decision::PaymentResumed { id, digest } => {
+                if let Some(known) = known.get_mut(&id) {
+                    known.digests.push(digest);
+                }
+            }
+            Decision::PaymentSigned { id, digest, signature } => {
+                let known = known.get_mut(&id);
+                match known.and_then(|known| known.signed(wallet, &digest, signature)) {
+                    Some(allowed) => found.signed.push(SignedPayment {
                         partition: partition.to_owned(),
-                        seq: record.seq,
-                        allowed: known.clone(),
-                    });
+                        seq,
+                        allowed,
+                    }),
+                    None => fault = Some(Fault::PaymentNotAllowed(seq)),
                 }
-                _ => {
-                    let fault = Fault::PaymentNotAllowed(record.seq);
-                    found.faults.push((partition.to_owned(), fault));
-                }
-            },
+            }
             _ => {}
         }
+        found.faults.extend(fault.map(|fault| (partition.to_owned(), fault)));
     }
     found
+}
+
+impl Known {
+    /// Checks the next signature of the payment. Returns `None` when it is not one.
+    fn signed(
+        &mut self,
+        wallet: Option<Address>,
+        digest: &str,
+        signature: String,
+    ) -> Option<(u64, Box<AllowedPayment>)> {
+        let AllowedPayment { payment, nonces, networks, .. } = &*self.allowed;
+        let is_next = self.signatures.len() < usize::from(payment.steps());
+        if !is_next || !self.digests.iter().any(|known| known == digest) {
+            return None;
+        }
+        let signature = Signature::try_from(signature).ok()?;
+        // Earlier records have no nonces.
+        if let (Some(nonces), Some([hyperliquid, aster]), Some(wallet)) =
+            (*nonces, *networks, wallet)
+        {
+            let chains = Chains { hyperliquid, aster };
+            let form = Form { payment, wallet, chains, nonces };
+            let made = form.digest(&self.signatures)?;
+            if hex(&made) != digest || signature.recover(&made).ok()? != wallet {
+                return None;
+            }
+        }
+        self.signatures.push(signature);
+        Some((self.seq, self.allowed.clone()))
+    }
 }

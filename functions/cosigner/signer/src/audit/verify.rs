@@ -12,6 +12,7 @@ use super::append::head_of;
 use super::payments;
 pub use super::payments::SignedPayment;
 use super::{Entry, GENESIS, Head, Record, link};
+pub use crate::policy_chain::PolicyOrigin;
 use crate::policy_chain::{self, History, covers, replay};
 
 /// A fault in a chain.
@@ -43,6 +44,10 @@ pub enum Fault {
     PaymentPolicy(u64, String),
     /// A payment was signed without a record that allows this digest.
     PaymentNotAllowed(u64),
+    /// A payment was allowed a second time, and would have other content or be counted elsewhere.
+    PaymentTwice(u64),
+    /// An intent was signed without a record that allows this digest.
+    SignedNotAllowed(u64),
     /// The item cannot be read.
     Unreadable(String),
 }
@@ -79,6 +84,10 @@ impl std::fmt::Display for Fault {
             Self::PaymentNotAllowed(seq) => {
                 write!(f, "record {seq} signs a payment that no record before it allows")
             }
+            Self::PaymentTwice(seq) => write!(f, "record {seq} allows a payment a second time"),
+            Self::SignedNotAllowed(seq) => {
+                write!(f, "record {seq} signs a digest that no record before it allows")
+            }
             Self::Unreadable(cause) => write!(f, "an item cannot be read: {cause}"),
         }
     }
@@ -95,6 +104,9 @@ pub struct Report {
     pub faults: Vec<(String, Fault)>,
     /// The signed payments, each with the policy that allowed it.
     pub payments: Vec<SignedPayment>,
+    /// What the policy chains state about their deployment. Records cannot prove it: compare it with
+    /// the deployment's own settings.
+    pub origins: Vec<PolicyOrigin>,
 }
 
 /// Collects the items of the cosigner's table in any order, and verifies their chains.
@@ -201,7 +213,9 @@ impl Verifier {
             let mut faults = chain.faults(&partition);
             if is_policy(&partition) && faults.is_empty() {
                 match replay(chain.records.values(), chain.policy.as_ref()) {
-                    Ok(history) => {
+                    Ok((history, mut origins)) => {
+                        origins.iter_mut().for_each(|it| it.partition.clone_from(&partition));
+                        report.origins.extend(origins);
                         policies.insert(partition.clone(), history);
                     }
                     Err((seq, cause)) => faults.push(Fault::PolicyRefused(seq, cause)),
@@ -213,10 +227,8 @@ impl Verifier {
         for (payment, at_ms) in report.payments.iter().zip(allowed_ms) {
             let SignedPayment { partition, allowed: (seq, allowed), .. } = payment;
             let tenant = partition.split('#').next().unwrap_or_default();
-            let changes = (allowed.destination_change, allowed.limit_changes.as_slice());
-            let named = (allowed.policy_seq, allowed.policy_hash.as_str());
             let history = policies.get(&format!("{tenant}#P"));
-            if let Err(cause) = covers(history, named, changes, at_ms.unwrap_or_default()) {
+            if let Err(cause) = covers(history, allowed, at_ms.unwrap_or_default()) {
                 report.faults.push((partition.clone(), Fault::PaymentPolicy(*seq, cause)));
             }
         }

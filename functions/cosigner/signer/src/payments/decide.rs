@@ -1,18 +1,18 @@
 //! Decides whether a payment may be signed under the tenant's policy.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
+use domain::money::{Payment, PaymentId};
 use domain::policy::{Amount, Cap, payment_text};
 use platform::items::{Item, StoreError};
 use protocol::{Charge, LimitScope, PaymentOrder, PaymentRefusal, WalletKey};
 
-use super::record::{
-    Withdrawal, damaged, held_item, held_key, open_item, put_new, put_version, withdrawal_key,
-};
+use super::nonce::{Hold, Holder, nonce_key};
+use super::record::{Withdrawal, damaged, open_item, put_new, put_version, withdrawal_key};
 use super::spent::{Spent, tenant_spent, wallet_spent};
 use super::terms::Terms;
 use crate::approval;
 use crate::party::{CallError, Cosigner};
-use crate::policy_chain::View;
+use crate::policy_chain::{ActiveLimit, View};
 
 /// The time for approvals when a request names none, in seconds.
 const APPROVAL_S: u64 = 24 * 60 * 60;
@@ -24,8 +24,8 @@ const MAX_APPROVAL_S: u64 = 30 * 24 * 60 * 60;
 pub(super) struct Known {
     pub(super) view: View,
     pub(super) withdrawal: Option<Withdrawal>,
-    /// Whether another payment holds the account's nonce.
-    pub(super) is_nonce_held: bool,
+    /// Another payment that holds the account's nonce.
+    pub(super) holder: Option<Holder>,
     /// Of the wallet and of the tenant, for each charge.
     pub(super) spent: Vec<(Spent, Spent)>,
 }
@@ -33,18 +33,18 @@ pub(super) struct Known {
 /// A payment that the policy allows, with the state after it.
 pub(super) struct Counting {
     pub(super) spent: Vec<(Spent, Spent)>,
+    /// The amounts that it counts.
+    pub(super) charges: Vec<Charge>,
+    hold: Hold,
     pub(super) destination_change: Option<u64>,
     pub(super) limit_changes: Vec<u64>,
     pub(super) approvers: Vec<String>,
 }
 
-/// Returns the account's nonce of a payment on a chain.
-fn account_nonce(order: &PaymentOrder) -> Option<(u64, u64)> {
-    match &order.payment {
-        domain::money::Payment::EvmTokenTransfer(payment) => {
-            Some((payment.chain_id, payment.account_nonce))
-        }
-        _ => None,
+impl Counting {
+    /// Returns the payment that it replaces.
+    pub(super) fn replaced(&self) -> Option<PaymentId> {
+        self.hold.replaced()
     }
 }
 
@@ -57,7 +57,7 @@ impl Cosigner {
         charges: &[Charge],
     ) -> Result<(Stored, Known), CallError> {
         let mut keys = vec![View::key(&key.tenant), withdrawal_key(key, &order.id)];
-        let held = account_nonce(order).map(|nonce| held_key(key, nonce));
+        let held = nonce_key(key, &order.payment);
         keys.extend(held.clone());
         for charge in charges {
             keys.extend([wallet_spent(key, &charge.asset), tenant_spent(key, &charge.asset)]);
@@ -67,12 +67,13 @@ impl Cosigner {
         let mut next = || items.next().flatten();
         let view = self.policy_view(&key.tenant, next()).await?;
         let withdrawal = Withdrawal::read(next())?;
-        let is_nonce_held = held.is_some() && next().is_some();
+        let held = held.and_then(|_| next());
         let mut spent = Vec::new();
         for _ in charges {
             spent.push((Spent::read(next())?, Spent::read(next())?));
         }
-        Ok((Stored { share, head }, Known { view, withdrawal, is_nonce_held, spent }))
+        let holder = self.holder(key, order, held).await?;
+        Ok((Stored { share, head }, Known { view, withdrawal, holder, spent }))
     }
 }
 
@@ -82,12 +83,66 @@ pub(super) struct Stored {
     pub(super) head: crate::audit::Head,
 }
 
-/// Checks that a tenant's money may leave at all.
-pub(super) fn check_open(view: &View) -> Result<(), PaymentRefusal> {
+/// Checks that a tenant's money may move at all. A cancellation pays nothing and stops a payment, so
+/// it continues during a freeze.
+fn check_open(view: &View, payment: &Payment) -> Result<(), PaymentRefusal> {
     if !view.payments_on {
         return Err(PaymentRefusal::PaymentsOff);
     }
-    if view.frozen { Err(PaymentRefusal::Frozen) } else { Ok(()) }
+    let is_stopped = view.frozen && !payment.is_cancellation();
+    if is_stopped { Err(PaymentRefusal::Frozen) } else { Ok(()) }
+}
+
+/// Checks that a counted payment may still be signed. The destination or the limit may have been
+/// removed since it was counted.
+pub(super) fn check_counted(
+    view: &View,
+    (known, payment): (&Withdrawal, &Payment),
+    terms: &Terms,
+    now_ms: u64,
+) -> Result<(), PaymentRefusal> {
+    check_open(view, payment)?;
+    let until_ms = known.counted_at_ms.map(|at_ms| at_ms.saturating_add(terms.signable_for_ms));
+    // What no longer counts must not be signed.
+    if known.ended_at_ms.is_some() || until_ms.is_none_or(|until_ms| now_ms >= until_ms) {
+        return Err(PaymentRefusal::NotAllowed("the payment was begun too long ago".to_owned()));
+    }
+    if known.signatures.is_empty() && !terms.charges.is_empty() {
+        receiver(view, terms, now_ms)?;
+        terms.charges.iter().try_for_each(|charge| limit(view, charge).map(|_| ()))?;
+    }
+    Ok(())
+}
+
+/// Checks the destination, and returns the change that listed it.
+fn receiver(view: &View, terms: &Terms, now_ms: u64) -> Result<Option<u64>, PaymentRefusal> {
+    if view.authority.is_none() {
+        return Err(PaymentRefusal::AuthorityMissing);
+    }
+    let Some(receiver) = &terms.receiver else { return Ok(None) };
+    let listed = view
+        .destination(receiver.venue, receiver.address)
+        .filter(|listed| listed.destination.assets.contains(&receiver.asset))
+        .ok_or(PaymentRefusal::DestinationNotAllowed)?;
+    if now_ms < listed.active_from_ms {
+        let active_from_ms = listed.active_from_ms;
+        return Err(PaymentRefusal::DestinationNotActive { active_from_ms });
+    }
+    if let (Some(most), Some(charge)) = (listed.destination.per_payment, terms.charges.first()) {
+        let cap = Cap { amount: most, payments: u32::MAX };
+        Spent::default().sum(&charge.asset, now_ms).within(charge, cap, LimitScope::Payment)?;
+    }
+    Ok(Some(listed.change))
+}
+
+/// Returns the limit of an amount to count.
+fn limit<'a>(view: &'a View, charge: &Charge) -> Result<&'a ActiveLimit, PaymentRefusal> {
+    view.limit(&charge.asset).ok_or_else(|| PaymentRefusal::LimitExceeded {
+        asset: charge.asset.clone(),
+        scope: LimitScope::Tenant,
+        left: Amount::ZERO,
+        payments_left: 0,
+    })
 }
 
 /// Returns the condition that a tenant's policy has not changed.
@@ -113,70 +168,34 @@ impl Known {
             if known.signatures.len() >= usize::from(order.payment.steps()) {
                 return Ok(None);
             }
-            if let Some(counted_at_ms) = known.counted_at_ms {
-                if !terms.charges.is_empty() {
-                    check_open(&self.view).map_err(refused)?;
-                }
-                // What no longer counts must not be signed.
-                if now_ms >= counted_at_ms + terms.signable_for_ms {
-                    let reason = "the payment was begun too long ago".to_owned();
-                    return Err(refused(PaymentRefusal::NotAllowed(reason)));
-                }
+            if known.counted_at_ms.is_some() {
+                check_counted(&self.view, (known, &order.payment), terms, now_ms)
+                    .map_err(refused)?;
                 return Ok(None);
             }
         }
-        if let Some((_, nonce)) = account_nonce(order).filter(|_| self.is_nonce_held) {
-            return Err(refused(PaymentRefusal::AccountNonceTaken { nonce }));
-        }
-        if terms.charges.is_empty() {
-            let (spent, limit_changes, approvers) = Default::default();
-            let destination_change = None;
-            return Ok(Some(Counting { spent, destination_change, limit_changes, approvers }));
-        }
-        check_open(&self.view).map_err(refused)?;
-        let destination_change = self.receiver(terms, now_ms).map_err(refused)?;
-        let (spent, limit_changes, is_above) = self.limits(terms, now_ms).map_err(refused)?;
+        check_open(&self.view, &order.payment).map_err(refused)?;
+        let holder = self.holder.as_ref();
+        let hold = Hold::of(&order.payment, holder, terms, now_ms).map_err(refused)?;
+        let charges = hold.charges(&order.payment, terms);
+        let is_out = !charges.is_empty();
+        let destination_change =
+            if is_out { receiver(&self.view, terms, now_ms).map_err(refused)? } else { None };
+        let (spent, limit_changes, is_above) = self.limits(&charges, now_ms).map_err(refused)?;
         let approvers = if is_above { self.approvers(key, order, now_ms)? } else { Vec::new() };
-        Ok(Some(Counting { spent, destination_change, limit_changes, approvers }))
-    }
-
-    /// Checks the destination, and returns the change that listed it.
-    fn receiver(&self, terms: &Terms, now_ms: u64) -> Result<Option<u64>, PaymentRefusal> {
-        if self.view.authority.is_none() {
-            return Err(PaymentRefusal::AuthorityMissing);
-        }
-        let Some(receiver) = &terms.receiver else { return Ok(None) };
-        let listed = self
-            .view
-            .destination(receiver.venue, receiver.address)
-            .filter(|listed| listed.destination.assets.contains(&receiver.asset))
-            .ok_or(PaymentRefusal::DestinationNotAllowed)?;
-        if now_ms < listed.active_from_ms {
-            let active_from_ms = listed.active_from_ms;
-            return Err(PaymentRefusal::DestinationNotActive { active_from_ms });
-        }
-        if let (Some(most), Some(charge)) = (listed.destination.per_payment, terms.charges.first())
-        {
-            let cap = Cap { amount: most, payments: u32::MAX };
-            Spent::default().sum(&charge.asset, now_ms).within(charge, cap, LimitScope::Payment)?;
-        }
-        Ok(Some(listed.change))
+        Ok(Some(Counting { spent, charges, hold, destination_change, limit_changes, approvers }))
     }
 
     /// Checks the limits. Returns the counts after the payment, the changes that set the limits, and
     /// whether the payment needs approvals.
     fn limits(
         &self,
-        terms: &Terms,
+        charges: &[Charge],
         now_ms: u64,
     ) -> Result<(Vec<(Spent, Spent)>, Vec<u64>, bool), PaymentRefusal> {
         let (mut spent, mut changes, mut is_above) = (Vec::new(), Vec::new(), false);
-        for (charge, (wallet, tenant)) in terms.charges.iter().zip(&self.spent) {
-            let Some(active) = self.view.limit(&charge.asset) else {
-                let (asset, left) = (charge.asset.clone(), Amount::ZERO);
-                let scope = LimitScope::Tenant;
-                return Err(PaymentRefusal::LimitExceeded { asset, scope, left, payments_left: 0 });
-            };
+        for (charge, (wallet, tenant)) in charges.iter().zip(&self.spent) {
+            let active = limit(&self.view, charge)?;
             let limit = &active.limit;
             let sum = |spent: &Spent| spent.sum(&charge.asset, now_ms);
             sum(wallet).within(charge, limit.wallet, LimitScope::Wallet)?;
@@ -211,6 +230,8 @@ impl Known {
         let text =
             payment_text(chain_id, &key.tenant, wallet_id, id.as_str(), payment, not_after_s)
                 .map_err(damaged)?;
+        // Each one costs a verification.
+        let is_given = is_given && approval::are_distinct(approvals);
         if !is_given || !approval::quorum(authority, &text, approvals) {
             let threshold = authority.threshold;
             return Err(CallError::Refused(
@@ -236,14 +257,12 @@ impl Known {
         let Some(known) = &self.withdrawal else { return Ok(Vec::new()) };
         let counted = known.counted(now_ms);
         let mut writes = vec![put_version(table, counted.item(key, &order.id)?, counted.version)?];
-        if let Some(nonce) = account_nonce(order) {
-            writes.push(put_new(table, held_item(key, nonce, &order.id)?)?);
-        }
-        if terms.charges.is_empty() {
+        writes.extend(counting.hold.writes(table, key, order, now_ms)?);
+        writes.push(unchanged(&self.view, table)?);
+        if counting.charges.is_empty() {
             return Ok(writes);
         }
-        writes.push(unchanged(&self.view, table)?);
-        for (charge, (wallet, tenant)) in terms.charges.iter().zip(&counting.spent) {
+        for (charge, (wallet, tenant)) in counting.charges.iter().zip(&counting.spent) {
             let put = |spent: &Spent, at: Item| put_version(table, spent.item(at)?, spent.version);
             writes.push(put(wallet, wallet_spent(key, &charge.asset))?);
             writes.push(put(tenant, tenant_spent(key, &charge.asset))?);

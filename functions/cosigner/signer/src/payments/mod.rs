@@ -10,6 +10,7 @@
 
 mod decide;
 mod list;
+mod nonce;
 mod prepare;
 mod record;
 mod sign;
@@ -17,3 +18,5 @@ mod spent;
 mod terms;
 #[cfg(test)]
 mod tests;
+
+pub use list::counted_payments;

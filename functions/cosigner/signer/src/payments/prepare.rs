@@ -4,13 +4,14 @@ use domain::ids::Exchange;
 use domain::intent::nonce_lead;
 use domain::money::{Nonces, Payment};
 use platform::items::StoreError;
-use protocol::{PaymentPrepared, PreparePayment, Refusal};
+use protocol::{Charge, PaymentPrepared, PreparePayment, Refusal};
 
 use super::decide::Stored;
 use super::record::Withdrawal;
 use super::terms::Terms;
 use crate::audit::{Decision, Head, RequestContext};
 use crate::party::{CallError, Cosigner};
+use crate::rates::Kind;
 use crate::sign::usable;
 
 /// How long uncounted nonces are returned again before new ones replace them, in milliseconds.
@@ -30,17 +31,22 @@ impl Cosigner {
         let key = &context.key;
         let (rules, setting) = (self.policy.payments(), self.policy.setting());
         let terms = Terms::of(&order.payment, None, rules, setting).map_err(Refusal::from);
+        // A flood of preparations must not take the table's capacity from the operator's calls.
+        let (rate, now_ms) = (self.policy.limits().tenant, self.clock.now_ms());
+        self.shares.count_tenant(&key.tenant, Kind::Preparation, rate, now_ms).await?;
         for _ in 0..TRIES {
             let charges = terms.as_ref().map_or(&[][..], |terms| &terms.charges);
             let (Stored { share, head }, known) = self.known(key, &order, charges).await?;
             usable(&share.ok_or(Refusal::UnknownKey)?, &head)?;
             let now_ms = self.clock.now_ms();
             let decided = match &terms {
-                Ok(terms) => known.decide(key, &order, terms, now_ms).map(|_| terms),
+                Ok(terms) => known.decide(key, &order, terms, now_ms).map(|counting| {
+                    counting.map_or_else(|| terms.charges.clone(), |counting| counting.charges)
+                }),
                 Err(refusal) => Err(CallError::Refused(refusal.clone())),
             };
-            let terms = match decided {
-                Ok(terms) => terms,
+            let charges = match decided {
+                Ok(charges) => charges,
                 Err(CallError::Refused(refusal)) if !dry_run => {
                     let (id, payment) = (order.id, order.payment);
                     let reason = refusal.to_string();
@@ -51,7 +57,7 @@ impl Cosigner {
             };
             let next = match known.withdrawal {
                 Some(known) if known.is_final(&head, now_ms) => {
-                    return Ok(prepared(known, terms));
+                    return Ok(prepared(known, charges));
                 }
                 Some(known) => Withdrawal {
                     version: known.version + 1,
@@ -65,10 +71,10 @@ impl Cosigner {
                 }
             };
             if dry_run {
-                return Ok(prepared(next, terms));
+                return Ok(prepared(next, charges));
             }
             match self.shares.put_version(next.item(key, &order.id)?, next.version).await {
-                Ok(()) => return Ok(prepared(next, terms)),
+                Ok(()) => return Ok(prepared(next, charges)),
                 Err(StoreError::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -83,11 +89,12 @@ impl Withdrawal {
     fn is_final(&self, head: &Head, now_ms: u64) -> bool {
         let is_taken = match self.nonces {
             Nonces::Hyperliquid(nonce) => {
-                (nonce..=latest(Exchange::Hyperliquid, now_ms)).contains(&head.hyperliquid_nonce)
+                let until = latest(Exchange::Hyperliquid, now_ms);
+                last(head, Exchange::Hyperliquid, (nonce, until)).is_some()
             }
             Nonces::Aster(_, user_nonce) => {
-                let now_us = now_ms.saturating_mul(1_000);
-                (user_nonce..=latest(Exchange::Aster, now_us)).contains(&head.aster_nonce)
+                let until = latest(Exchange::Aster, now_ms.saturating_mul(1_000));
+                last(head, Exchange::Aster, (user_nonce, until)).is_some()
             }
             Nonces::Evm => false,
         };
@@ -101,29 +108,40 @@ const fn latest(exchange: Exchange, now: u64) -> u64 {
     now.saturating_add(nonce_lead(exchange) / 2)
 }
 
-fn prepared(withdrawal: Withdrawal, terms: &Terms) -> PaymentPrepared {
+/// Returns the wallet's last nonce within this range, of an intent or a payment.
+fn last(head: &Head, exchange: Exchange, (from, until): (u64, u64)) -> Option<u64> {
+    let nonces = match exchange {
+        Exchange::Aster => [head.aster_nonce, head.aster_payment],
+        Exchange::Hyperliquid => [head.hyperliquid_nonce, head.hyperliquid_payment],
+        // The cosigner signs nothing for it.
+        Exchange::Lighter => return None,
+    };
+    nonces.into_iter().filter(|nonce| (from..=until).contains(nonce)).max()
+}
+
+fn prepared(withdrawal: Withdrawal, charges: Vec<Charge>) -> PaymentPrepared {
     PaymentPrepared {
         nonces: withdrawal.nonces,
         is_counted: withdrawal.counted_at_ms.is_some(),
         signatures: withdrawal.signatures,
-        charges: terms.charges.clone(),
+        charges,
     }
 }
 
 /// Returns a payment's nonces: the present by the cosigner's clock, or the first number after the
 /// wallet's last nonce.
 fn nonces(payment: &Payment, head: &Head, now_ms: u64) -> Nonces {
-    let after = |last: u64, now: u64, exchange: Exchange| {
-        if (now..=latest(exchange, now)).contains(&last) { last + 1 } else { now }
+    let after = |now: u64, exchange: Exchange| {
+        last(head, exchange, (now, latest(exchange, now))).map_or(now, |last| last + 1)
     };
     match payment {
         Payment::HyperliquidWithdraw(_)
         | Payment::HyperliquidSendAsset(_)
         | Payment::HyperliquidMoveOwn(_) => {
-            Nonces::Hyperliquid(after(head.hyperliquid_nonce, now_ms, Exchange::Hyperliquid))
+            Nonces::Hyperliquid(after(now_ms, Exchange::Hyperliquid))
         }
         Payment::AsterWithdraw(_) => {
-            let first = after(head.aster_nonce, now_ms.saturating_mul(1_000), Exchange::Aster);
+            let first = after(now_ms.saturating_mul(1_000), Exchange::Aster);
             // Aster's documents state milliseconds, written as microseconds.
             let user_nonce_us = first.div_ceil(1_000) * 1_000;
             Nonces::Aster(user_nonce_us + 1, user_nonce_us)

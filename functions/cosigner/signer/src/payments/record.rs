@@ -14,12 +14,12 @@ use domain::ids::Tenant;
 use domain::money::{Nonces, Payment, PaymentId};
 use domain::policy::canonical_json;
 use platform::items::{Item, StoreError, from_item, to_record};
-use protocol::WalletKey;
+use protocol::{ReportedOutcome, WalletKey};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{item_key, tenant_key};
 
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// Begins the sort key of every open payment.
 pub(super) const OPEN: &str = "payment#";
@@ -27,11 +27,9 @@ pub(super) const OPEN: &str = "payment#";
 /// How long a payment that is prepared and not counted is kept, in seconds.
 const UNCOUNTED_S: u64 = 24 * 60 * 60;
 
-/// How long a transaction on a chain is listed unless it is settled, in milliseconds.
-const LISTED_MS: u64 = 30 * 24 * 60 * 60 * 1_000;
-
-/// How long a payment stays listed after it was settled or became invalid, in seconds.
-pub(super) const KEPT_S: u64 = 7 * 24 * 60 * 60;
+/// How long a payment stays listed after it became invalid, in seconds. A report of an endpoint does
+/// not shorten it.
+const KEPT_S: u64 = 7 * 24 * 60 * 60;
 
 /// A payment of a wallet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,6 +48,9 @@ pub(super) struct Withdrawal {
     pub(super) counted_at_ms: Option<u64>,
     /// The signatures that exist, in their order.
     pub(super) signatures: Vec<Signature>,
+    /// When another payment took its account's nonce, Unix milliseconds. It is never signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended_at_ms: Option<u64>,
     /// Expiry in Unix seconds while it is not counted; the table's TTL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expires_at_s: Option<u64>,
@@ -67,18 +68,25 @@ pub(super) struct Open {
     pub(super) counted_at_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) valid_until_ms: Option<u64>,
-    /// When an endpoint reported it as settled.
+    /// What an endpoint reported. The first report stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) settled_at_ms: Option<u64>,
-    /// Expiry in Unix seconds; the table's TTL.
-    expires_at_s: u64,
+    pub(super) report: Option<Report>,
+    /// Expiry in Unix seconds; the table's TTL. A transaction on a chain stays valid, so it stays
+    /// listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at_s: Option<u64>,
 }
 
-/// The payment that holds an account's nonce.
-#[derive(Serialize, Deserialize)]
-struct Held {
-    schema: u32,
-    id: PaymentId,
+/// The outcome of a payment as an endpoint reported it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    pub(super) outcome: ReportedOutcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reference: Option<String>,
+    pub(super) at_ms: u64,
+    /// The alias of the function that reported it.
+    pub(super) by: String,
 }
 
 impl Withdrawal {
@@ -91,6 +99,7 @@ impl Withdrawal {
             prepared_at_ms: now_ms,
             counted_at_ms: None,
             signatures: Vec::new(),
+            ended_at_ms: None,
             expires_at_s: Some(now_ms / 1_000 + UNCOUNTED_S),
         })
     }
@@ -102,6 +111,14 @@ impl Withdrawal {
     /// Returns whether it is this payment.
     pub(super) fn is_of(&self, payment: &Payment) -> Result<bool, StoreError> {
         Ok(self.payment == content(payment)?)
+    }
+
+    /// Returns whether all its signatures exist. Content that does not parse is taken as signed: the
+    /// list must not leave it out.
+    pub(super) fn is_signed(&self) -> bool {
+        let payment: Result<Payment, _> = serde_json::from_str(&self.payment);
+        let steps = payment.map_or(0, |payment| usize::from(payment.steps()));
+        self.signatures.len() >= steps
     }
 
     /// Returns its item.
@@ -129,7 +146,10 @@ pub(super) fn add_signature(
         .table_name(table)
         .set_key(Some(withdrawal_key(key, id)))
         .update_expression("SET signatures = list_append(signatures, :added)")
-        .condition_expression("attribute_exists(countedAtMs) AND size(signatures) = :step")
+        .condition_expression(
+            "attribute_exists(countedAtMs) AND attribute_not_exists(endedAtMs) \
+             AND size(signatures) = :step",
+        )
         .expression_attribute_values(":added", added)
         .expression_attribute_values(":step", number(step.into()))
         .build()
@@ -182,28 +202,14 @@ pub(super) fn open_item(
         payment: withdrawal.payment.clone(),
         counted_at_ms,
         valid_until_ms,
-        settled_at_ms: None,
-        expires_at_s: valid_until_ms.unwrap_or(counted_at_ms + LISTED_MS) / 1_000 + KEPT_S,
+        report: None,
+        expires_at_s: valid_until_ms.map(|until_ms| until_ms / 1_000 + KEPT_S),
     };
     to_record(open_key(key, id, counted_at_ms), &open)
 }
 
-/// Returns the item that holds an account's nonce for a payment.
-pub(super) fn held_item(
-    key: &WalletKey,
-    (chain_id, nonce): (u64, u64),
-    id: &PaymentId,
-) -> Result<Item, StoreError> {
-    let held = Held { schema: SCHEMA, id: id.clone() };
-    to_record(held_key(key, (chain_id, nonce)), &held)
-}
-
 pub(super) fn withdrawal_key(key: &WalletKey, id: &PaymentId) -> Item {
     item_key(key, format!("withdrawal#{id}"))
-}
-
-pub(super) fn held_key(key: &WalletKey, (chain_id, nonce): (u64, u64)) -> Item {
-    item_key(key, format!("evmnonce#{chain_id}#{nonce}"))
 }
 
 /// Returns a key whose text order is the order of counting.

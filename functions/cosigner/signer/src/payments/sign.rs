@@ -9,7 +9,7 @@ use protocol::{
     party_1, sign_data,
 };
 
-use super::decide::{Counting, Known, Stored, check_open, unchanged};
+use super::decide::{Counting, Known, Stored, check_counted, unchanged};
 use super::record::{Withdrawal, add_signature, damaged, withdrawal_key};
 use super::terms::Terms;
 use crate::audit::{AllowedPayment, Decision, Head, RequestContext, Step, hex};
@@ -79,15 +79,13 @@ impl Cosigner {
             let at_ms = self.clock.now_ms();
             let (decision, nonces, writes) = match &counting {
                 Some(counting) => (
-                    allowed(&order, &terms, &known.view, counting, &digest),
+                    self.allowed(&order, &known, counting, &digest),
                     run.taken(),
                     known.writes(&self.shares.table, key, &order, (&terms, counting), at_ms)?,
                 ),
                 None => {
                     let (id, digest) = (order.id.clone(), hex(&digest));
-                    let is_out = !terms.charges.is_empty();
-                    let check = is_out.then(|| unchanged(&known.view, &self.shares.table));
-                    let writes = check.transpose()?.into_iter().collect();
+                    let writes = vec![unchanged(&known.view, &self.shares.table)?];
                     (Decision::PaymentResumed { id, digest }, Vec::new(), writes)
                 }
             };
@@ -95,6 +93,7 @@ impl Cosigner {
                 kind: Kind::Approval,
                 rate: self.policy.limits().wallet,
                 nonces,
+                pays: true,
                 until_s,
             };
             let session = Some(session.clone());
@@ -150,6 +149,30 @@ impl Cosigner {
         Ok((digest, counting))
     }
 
+    fn allowed(
+        &self,
+        order: &PaymentOrder,
+        known: &Known,
+        counting: &Counting,
+        digest: &Digest,
+    ) -> Decision {
+        let (setting, view) = (self.policy.setting(), &known.view);
+        Decision::PaymentAllowed(Box::new(AllowedPayment {
+            id: order.id.clone(),
+            payment: order.payment.clone(),
+            nonces: known.withdrawal.as_ref().map(|known| known.nonces),
+            networks: Some([setting.hyperliquid_chain, setting.aster_chain]),
+            digest: hex(digest),
+            charges: counting.charges.clone(),
+            replaces: counting.replaced(),
+            policy_seq: view.seq,
+            policy_hash: view.hash.clone(),
+            destination_change: counting.destination_change,
+            limit_changes: counting.limit_changes.clone(),
+            approvers: counting.approvers.clone(),
+        }))
+    }
+
     /// Records the refusal of a payment, and returns it.
     async fn refuse_payment(
         &self,
@@ -170,7 +193,8 @@ impl Cosigner {
     }
 
     /// Handles the second signing call of a payment. The session is deleted before anything is
-    /// computed from it, and a freeze since the first call still stops the payment.
+    /// computed from it. A freeze since the first call still stops the payment, and so does the
+    /// removal of its destination or limit.
     pub(crate) async fn finish_payment(
         &self,
         context: &RequestContext,
@@ -201,25 +225,26 @@ impl Cosigner {
         let added = add_signature(table, key, &id, step, &made.signature)?;
         let (digest, signature) = (hex(&made.digest), made.signature.clone());
         let signed = Decision::PaymentSigned { id: id.clone(), digest, signature };
-        let mut head = head;
+        let (rules, setting) = (self.policy.payments(), self.policy.setting());
+        let terms =
+            Terms::of(&payment, Some(share.address()), rules, setting).map_err(Refusal::from)?;
+        let (mut head, mut known) = (head, known);
         for _ in 0..TRIES {
-            let mut writes = vec![added.clone()];
-            if !matches!(payment, Payment::HyperliquidMoveOwn(_)) {
-                let view = self.policy_view(&key.tenant, policy).await?;
-                check_open(&view).map_err(Refusal::from)?;
-                writes.push(unchanged(&view, table)?);
-            }
+            let view = self.policy_view(&key.tenant, policy).await?;
+            let now_ms = self.clock.now_ms();
+            check_counted(&view, (&known, &payment), &terms, now_ms).map_err(Refusal::from)?;
+            let writes = [added.clone(), unchanged(&view, table)?];
             let recorded = self.record_with(context, head, &signed, Step::Close, None, &writes);
             if recorded.await?.is_some() {
                 return Ok(made.half);
             }
             let again = self.shares.share_head_and(key, &keys).await?;
             let mut items = again.2;
-            let known = Withdrawal::read(items.pop().flatten())?;
-            if known.is_none_or(|known| known.signatures.len() != usize::from(step)) {
-                // Another run made this signature first.
-                return Err(Refusal::from(PaymentRefusal::PrepareAgain).into());
-            }
+            let stored = Withdrawal::read(items.pop().flatten())?;
+            // Otherwise another run made this signature first.
+            known = stored
+                .filter(|known| known.signatures.len() == usize::from(step))
+                .ok_or_else(|| Refusal::from(PaymentRefusal::PrepareAgain))?;
             (head, policy) = (again.1, items.pop().flatten());
         }
         Err(Refusal::Busy.into())
@@ -244,24 +269,4 @@ fn about_payment(context: &RequestContext, id: &domain::money::PaymentId, step: 
     let mut bound = about(&context.key, context.session, SessionKind::Payment);
     bound.extend(format!("/{id}/{step}").into_bytes());
     bound
-}
-
-fn allowed(
-    order: &PaymentOrder,
-    terms: &Terms,
-    view: &View,
-    counting: &Counting,
-    digest: &Digest,
-) -> Decision {
-    Decision::PaymentAllowed(Box::new(AllowedPayment {
-        id: order.id.clone(),
-        payment: order.payment.clone(),
-        digest: hex(digest),
-        charges: terms.charges.clone(),
-        policy_seq: view.seq,
-        policy_hash: view.hash.clone(),
-        destination_change: counting.destination_change,
-        limit_changes: counting.limit_changes.clone(),
-        approvers: counting.approvers.clone(),
-    }))
 }

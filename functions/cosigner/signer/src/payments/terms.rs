@@ -9,7 +9,7 @@ use domain::money::{
 use domain::policy::{Amount, AssetId, Venue};
 use protocol::{Charge, PaymentRefusal};
 
-use crate::policy::{PaymentRules, Setting};
+use crate::policy::{NATIVE, PaymentRules, Setting};
 
 /// Hours in which a payment counts: 24, and the time during which its bytes stay valid.
 ///
@@ -66,7 +66,7 @@ fn asset(venue: Venue, symbol: &str) -> Found<AssetId> {
     AssetId::new(venue, symbol).map_err(|error| not_allowed(&error.to_string()))
 }
 
-const HOUR_MS: u64 = 60 * 60 * 1_000;
+pub(super) const HOUR_MS: u64 = 60 * 60 * 1_000;
 
 impl Terms {
     /// Returns the terms of a payment that the document allows. The wallet's address is known once
@@ -132,8 +132,10 @@ fn withdrawal(
     check_fee(payment.max_fee, max_fee)?;
     let venue = Venue::Evm(chain_id);
     let receiver = Receiver { venue, address: payment.destination, asset: asset(venue, "USDC")? };
-    let counted = asset(Venue::Hyperliquid, "USDC")?;
-    Terms::new(Some(receiver), counted, payment.amount, payment.max_fee)
+    let counted = usdc()?;
+    // The signed text has no fee, and the endpoint states one. The highest one counts.
+    require(payment.amount > max_fee, "the amount does not exceed the highest fee")?;
+    Terms::new(Some(receiver), counted, payment.amount, max_fee)
 }
 
 fn sent(payment: &HyperliquidSendAsset, rules: &PaymentRules, setting: Setting) -> Found<Terms> {
@@ -142,7 +144,19 @@ fn sent(payment: &HyperliquidSendAsset, rules: &PaymentRules, setting: Setting) 
     let asset = asset(Venue::Hyperliquid, payment.token.name())?;
     let receiver =
         Receiver { venue: Venue::Hyperliquid, address: payment.destination, asset: asset.clone() };
-    Terms::new(Some(receiver), asset, payment.amount, Amount::ZERO)
+    let (fee, usdc) = (rules.hyperliquid.activation_fee, usdc()?);
+    if asset == usdc {
+        return Terms::new(Some(receiver), asset, payment.amount, fee);
+    }
+    let mut terms = Terms::new(Some(receiver), asset, payment.amount, Amount::ZERO)?;
+    if fee > Amount::ZERO {
+        terms.charges.push(Charge { asset: usdc, amount: fee, payments: 0 });
+    }
+    Ok(terms)
+}
+
+fn usdc() -> Found<AssetId> {
+    asset(Venue::Hyperliquid, "USDC")
 }
 
 fn moved(payment: &HyperliquidMoveOwn, rules: &PaymentRules, setting: Setting) -> Found<Terms> {
@@ -187,14 +201,27 @@ fn transfer(payment: &EvmTokenTransfer, rules: &PaymentRules) -> Found<Terms> {
     let chain = rules.evm.iter().find(|chain| chain.chain_id == payment.chain_id);
     let chain = chain.ok_or_else(|| not_allowed("this chain is not allowed"))?;
     require(payment.gas_limit <= chain.max_gas_limit, "the gas limit is above the maximum")?;
+    let least = match payment.token {
+        EvmToken::Native => chain.min_gas_limit,
+        EvmToken::Erc20 { .. } => chain.min_token_gas_limit,
+    };
+    require(payment.gas_limit >= least, "the gas limit is below the minimum")?;
     if payment.fee.max_per_gas() > chain.max_fee_per_gas {
         let max = Amount::of_units(chain.max_fee_per_gas.into()).unwrap_or(Amount::ZERO);
         return Err(PaymentRefusal::FeeTooHigh { max });
     }
+    let is_payable = payment.fee.max_per_gas() >= chain.min_fee_per_gas;
+    require(is_payable, "the fee per gas is below the minimum")?;
     let venue = Venue::Evm(payment.chain_id);
-    let native = asset(venue, "native")?;
+    let native = asset(venue, NATIVE)?;
     let gas = Amount::of_units(payment.max_gas_cost());
+    let gas = gas.and_then(|gas| gas.checked_add(chain.extra_fee));
     let gas = gas.ok_or_else(|| not_allowed("the gas costs too much"))?;
+    if payment.is_cancellation() {
+        let mut terms = Terms::new(None, native, Amount::ZERO, gas)?;
+        terms.charges.iter_mut().for_each(|charge| charge.payments = 0);
+        return Ok(terms);
+    }
     let receiver = |asset| Receiver { venue, address: payment.destination, asset };
     match &payment.token {
         EvmToken::Native => Terms::new(Some(receiver(native.clone())), native, payment.amount, gas),

@@ -2,8 +2,9 @@
 
 use domain::money::{AccountType, AsterWithdraw, Dex, HyperliquidMoveOwn, Nonces, Payment};
 use platform::items::Item;
+use protocol::ReportedOutcome;
 
-use super::record::{Withdrawal, read_open};
+use super::record::{Report, Withdrawal, read_open};
 use super::spent::{Spent, Sum};
 
 fn item(text: &str) -> Item {
@@ -24,7 +25,13 @@ fn items_of_schema_1_are_read() {
     let sum = spent.sum(&"aster/USDT".parse().unwrap(), 1_111_113 * 3_600_000);
     assert_eq!(sum, Sum { amount: "61.5".parse().unwrap(), payments: 3 });
     let open = read_open(item(include_str!("../../tests/samples/open-payment.v1.json"))).unwrap();
-    assert_eq!((open.id.as_str(), open.settled_at_ms), ("payment-1", Some(4_000_003_700_000)));
+    let report = Report {
+        outcome: ReportedOutcome::Completed,
+        reference: Some("1014".to_owned()),
+        at_ms: 4_000_003_700_000,
+        by: "resolve-orders-aster".to_owned(),
+    };
+    assert_eq!((open.id.as_str(), open.report), ("payment-1", Some(report)));
 }
 
 pub(super) fn move_own(amount: &str) -> Payment {

@@ -17,6 +17,14 @@ pub(super) fn check(rules: &ChainRules) -> Result<(), &'static str> {
     if authorities.any(|authority| authority.check().is_err()) {
         return Err("a document with valid authorities");
     }
+    let firsts = rules.first_authorities.values().chain(&rules.first_authority);
+    let has_root_key = |it: &Authority| {
+        let root = rules.root_authority.iter().flat_map(|root| &root.approvers);
+        root.into_iter().any(|approver| it.has_key(&approver.public_key))
+    };
+    if firsts.into_iter().any(has_root_key) {
+        return Err("a document whose root authority shares no key with a tenant's");
+    }
     let most = rules.min_delay_seconds.max(rules.delay_seconds).max(rules.root_delay_seconds);
     if most.is_some_and(|seconds| seconds > 30 * DAY_S) {
         return Err("a document with delays of at most 30 days");

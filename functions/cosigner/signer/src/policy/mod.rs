@@ -23,7 +23,7 @@ mod tests;
 
 use document::Document;
 pub use document::{Limits, Rate};
-pub(crate) use payments::PaymentRules;
+pub(crate) use payments::{NATIVE, PaymentRules};
 
 /// The document that is used when none is given.
 const DEFAULT: &str = include_str!("../../../../../infra/cosigner-policy.json");
@@ -112,6 +112,7 @@ impl Policy {
             tracing::error!(name, "the policy names a payment that does not exist");
             return Err(invalid("a document that names payments that exist"));
         }
+        payments.check().map_err(invalid)?;
         if !document.hyperliquid.chains.contains(&setting.hyperliquid_chain) {
             return Err(invalid("a document that allows HYPERLIQUID_CHAIN"));
         }

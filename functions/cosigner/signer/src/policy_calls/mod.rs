@@ -9,7 +9,7 @@ use platform::metrics::{self, About, Metric};
 use protocol::{PolicyAnswer, PolicyCall, Refusal};
 
 use crate::audit::RequestContext;
-use crate::party::{CallError, Cosigner};
+use crate::party::{CallError, Cosigner, Failure};
 use crate::policy_chain::{
     Action, Case, Chain, Decided, Entry, First, Origin, Rules, View, head_of,
 };
@@ -33,6 +33,7 @@ impl Cosigner {
             PolicyCall::Propose(proposal) => Action::Propose(proposal),
             PolicyCall::Approve { seq, approval } => Action::Approve { seq, approval },
             PolicyCall::Cancel { seq } => Action::Cancel { seq },
+            PolicyCall::Freeze => Action::Freeze {},
         };
         self.change_policy(context, action).await.map(PolicyAnswer::Change)
     }
@@ -44,7 +45,7 @@ impl Cosigner {
         let pending = chain.pending.iter();
         let pending = pending.map(|it| it.record(threshold(&chain, it.quorum, &rules))).collect();
         Ok(PolicyState {
-            payments_on: origin.payments_on(&chain),
+            payments_on: self.payments_on(tenant, &origin, &chain),
             chain_id: origin.chain_id,
             delay_s: chain.delay_s(&rules),
             min_delay_s: rules.min_delay_s,
@@ -69,6 +70,7 @@ impl Cosigner {
         let origin = self.origin().await?;
         let chain = self.chain_or_first(head.map(head_of).transpose()?, tenant, &origin);
         let chain = chain.at(self.clock.now_ms());
+        self.payments_on(tenant, &origin, &chain);
         Ok(View::of(tenant, &origin, chain, &self.policy.chain_rules()))
     }
 
@@ -85,11 +87,18 @@ impl Cosigner {
         action: Action,
     ) -> Result<ChangeRecord, CallError> {
         let tenant = &context.key.tenant;
-        let (origin, rules) = (self.origin().await?, self.policy.chain_rules());
+        let rules = self.policy.chain_rules();
         for _ in 0..TRIES {
             let now_ms = self.clock.now_ms();
-            let chain =
-                self.chain_or_first(self.shares.policy_chain(tenant).await?, tenant, &origin);
+            // A flood of other calls takes the table's capacity for a moment.
+            let (origin, stored) = match self.read_chain(tenant).await {
+                Err(CallError::Failed(Failure::Store(StoreError::Busy(_)))) => {
+                    self.pause_policy().await?;
+                    continue;
+                }
+                read => read?,
+            };
+            let chain = self.chain_or_first(stored, tenant, &origin);
             if let Some(known) = self.repeated(&chain, tenant, &rules, &action).await? {
                 return Ok(known);
             }
@@ -102,14 +111,21 @@ impl Cosigner {
             self.publish(tenant, &action, &decided);
             match self.shares.append_policy(&chain, decided.chain.clone(), &entry).await {
                 Ok(_) => return Ok(decided.record(&action)),
-                Err(StoreError::Conflict | StoreError::Busy(_)) => {
-                    let pause_ms = u64::from_be_bytes(self.random.bytes()?) % PAUSE_MS;
-                    self.clock.sleep_ms(pause_ms).await;
-                }
+                Err(StoreError::Conflict | StoreError::Busy(_)) => self.pause_policy().await?,
                 Err(error) => return Err(error.into()),
             }
         }
         Err(Refusal::Busy.into())
+    }
+
+    async fn read_chain(&self, tenant: &Tenant) -> Result<(Origin, Option<Chain>), CallError> {
+        Ok((self.origin().await?, self.shares.policy_chain(tenant).await?))
+    }
+
+    async fn pause_policy(&self) -> Result<(), CallError> {
+        let pause_ms = u64::from_be_bytes(self.random.bytes()?) % PAUSE_MS;
+        self.clock.sleep_ms(pause_ms).await;
+        Ok(())
     }
 
     fn entry(
@@ -121,7 +137,6 @@ impl Cosigner {
         decided: &Decided,
     ) -> Entry {
         let Rules { root, delay_s, min_delay_s, root_delay_s, .. } = case.rules;
-        let by_root = decided.change.quorum == Quorum::Root;
         let first = (chain.seq == 0).then(|| First {
             authority: chain.state.authority.clone(),
             place: chain.place.clone(),
@@ -137,7 +152,7 @@ impl Cosigner {
             policy: self.policy.version().to_owned(),
             delays_s: [*delay_s, *min_delay_s, *root_delay_s],
             place: case.place.clone(),
-            root: root.clone().filter(|_| by_root),
+            root: root.clone(),
             first,
             action: action.clone(),
             effective_at_ms: decided.change.effective_at_ms,
@@ -158,7 +173,7 @@ impl Cosigner {
             Some(found.record(threshold(&now, found.quorum, rules)))
         };
         match action {
-            Action::Cancel { .. } => Ok(None),
+            Action::Cancel { .. } | Action::Freeze {} => Ok(None),
             Action::Approve { seq, approval } => {
                 let Some(found) = now.pending(*seq) else { return Ok(None) };
                 let authority = now.authority(found.quorum, rules);
@@ -200,12 +215,21 @@ impl Cosigner {
             threshold = decided.threshold,
             effectiveAtMs = change.effective_at_ms,
             isFinal = decided.is_final,
-            byOperator = matches!(action, Action::Cancel { .. }),
+            byOperator = matches!(action, Action::Cancel { .. } | Action::Freeze {}),
             "policy change"
         );
-        let metric =
-            if decided.is_final { Metric::PolicyChanged } else { Metric::PolicyChangePending };
-        metrics::emit(&self.clock, About::SERVICE, &[(metric, 1)]);
+        let all: &[Metric] = if decided.is_final {
+            &[Metric::PolicyChanged]
+        } else if change.effective_at_ms.is_some() {
+            // A metric of its own: one stolen key can keep the alarm of the other one raised, so that
+            // it does not report again.
+            &[Metric::PolicyChangePending, Metric::PolicyChangeApproved]
+        } else {
+            &[Metric::PolicyChangePending]
+        };
+        for metric in all {
+            metrics::emit(&self.clock, About::SERVICE, &[(*metric, 1)]);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use domain::policy::{
 use serde::{Deserialize, Serialize};
 
 use super::Rules;
+use super::recent::Recent;
 
 /// The end of a tenant's chain, and the state that follows from all of its records.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub(crate) struct Chain {
     pub(crate) pending: Vec<Pending>,
     /// The table that payments are allowed in.
     pub(crate) place: Place,
+    /// The records of each key in the hour of the last record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) recent: Vec<Recent>,
 }
 
 /// A policy in effect.
@@ -105,6 +109,7 @@ impl Chain {
             state: State { authority, ..State::default() },
             pending: Vec::new(),
             place,
+            recent: Vec::new(),
         }
     }
 

@@ -59,10 +59,11 @@ impl Chain {
             Action::Propose(proposal) => chain.propose(case, proposal),
             Action::Approve { seq, approval } => chain.approve(case, *seq, approval),
             Action::Cancel { seq } => chain.cancel(*seq),
+            Action::Freeze {} => chain.freeze(case.now_ms),
         }
     }
 
-    fn propose(self, case: Case<'_>, proposal: &Proposal) -> Result<Decided, PolicyFault> {
+    fn propose(mut self, case: Case<'_>, proposal: &Proposal) -> Result<Decided, PolicyFault> {
         let Proposal { seq, prev_hash, change, not_after_s, quorum, approvals } = proposal;
         if *seq != self.seq + 1 || *prev_hash != self.hash {
             let head_hash = self.hash.clone();
@@ -90,14 +91,18 @@ impl Chain {
             approvals: Vec::new(),
             effective_at_ms: None,
         };
+        if !approval::are_distinct(approvals) {
+            return Err(PolicyFault::Invalid("a change has one approval of each approver".into()));
+        }
         for approval in approvals {
-            pending.add(case, &authority, approval)?;
+            self.add(&mut pending, case, &authority, approval)?;
         }
         if pending.approvals.is_empty() {
             return Err(PolicyFault::BadApproval { approver: String::new() });
         }
         let needed = if self.tightens(change) { 1 } else { authority.threshold };
         self.admits(case, &pending)?;
+        self.count(&pending.approvals, change, case.now_ms)?;
         if pending.approvals.len() >= usize::from(needed) {
             return self.approved(case, pending, needed);
         }
@@ -126,8 +131,11 @@ impl Chain {
         let mut pending = self.pending.remove(place);
         let authority =
             self.authority(pending.quorum, case.rules).ok_or(PolicyFault::NoAuthority)?.clone();
-        pending.add(case, &authority, approval)?;
+        self.add(&mut pending, case, &authority, approval)?;
         self.admits(case, &pending)?;
+        // Adding puts the approval last.
+        let added = pending.approvals.last().cloned();
+        self.count(added.as_slice(), &pending.change, case.now_ms)?;
         if pending.approvals_of(&authority) >= usize::from(authority.threshold) {
             return self.approved(case, pending, authority.threshold);
         }
@@ -138,6 +146,41 @@ impl Chain {
     fn cancel(mut self, seq: u64) -> Result<Decided, PolicyFault> {
         let change = self.take_pending(seq)?;
         Ok(Decided { chain: self, change, threshold: 0, is_final: true })
+    }
+
+    /// Freezes payments for the operator. It needs no number, so that no other record can come first.
+    fn freeze(mut self, now_ms: u64) -> Result<Decided, PolicyFault> {
+        if self.state.frozen {
+            return Err(PolicyFault::NothingToDo);
+        }
+        let change = Pending {
+            seq: self.seq + 1,
+            prev_hash: self.hash.clone(),
+            change: Change::Freeze {},
+            not_after_s: now_ms / 1_000,
+            quorum: Quorum::Root,
+            approvals: Vec::new(),
+            effective_at_ms: Some(now_ms),
+        };
+        self.drop_undone(&change.change);
+        self.state.apply(Change::Freeze {}, change.seq, now_ms);
+        Ok(Decided { chain: self, change, threshold: 0, is_final: true })
+    }
+
+    /// Drops the pending changes that would undo a change which takes effect at once.
+    fn drop_undone(&mut self, done: &Change) {
+        self.pending.retain(|it| match (&it.change, done) {
+            (
+                Change::AddDestination { destination },
+                Change::RemoveDestination { venue, address },
+            ) => destination.venue != *venue || destination.address != *address,
+            (Change::SetLimit { limit }, Change::SetLimit { limit: lower }) => {
+                limit.asset != lower.asset || limit.is_within(lower)
+            }
+            (Change::SetLimit { limit }, Change::RemoveLimit { asset }) => limit.asset != *asset,
+            (Change::Unfreeze {}, Change::Freeze {}) => false,
+            _ => true,
+        });
     }
 
     /// Puts an approved change into effect, or starts its delay.
@@ -163,13 +206,12 @@ impl Chain {
             Change::Cancel { seq } => {
                 self.take_pending(*seq)?;
             }
-            Change::Resume { .. } => self.place = case.place.clone(),
-            // A destination whose delay is running is removed as well.
-            Change::RemoveDestination { venue, address } => self.pending.retain(|it| {
-                !matches!(&it.change, Change::AddDestination { destination }
-                    if destination.venue == *venue && destination.address == *address)
-            }),
-            _ => {}
+            Change::Resume { .. } => {
+                self.place = case.place.clone();
+                // The payments that were counted after the restored moment no longer count.
+                self.state.frozen |= self.state.authority.is_some();
+            }
+            change => self.drop_undone(change),
         }
         self.state.apply(pending.change.clone(), pending.seq, now_ms);
         Ok(Decided { chain: self, change: pending, threshold, is_final: true })
@@ -226,7 +268,9 @@ impl Chain {
             }
             Change::RemoveDestination { venue, address } => holds(listed(*venue, *address)),
             Change::SetLimit { limit } => {
-                let is_new = self.state.limit(&limit.asset).is_none();
+                let known = self.state.limit(&limit.asset);
+                holds(known.is_none_or(|known| known.limit != *limit))?;
+                let is_new = known.is_none();
                 if is_new && self.state.limits.len() >= MAX_LIMITS {
                     return Err(PolicyFault::Full);
                 }
@@ -268,6 +312,9 @@ impl Chain {
             Change::SetAuthority { authority } if !approval::has_valid_keys(authority) => {
                 Err(PolicyFault::Invalid("a public key is not a point of P-256".to_owned()))
             }
+            Change::SetAuthority { authority } if shares_a_key(authority, case.rules) => {
+                Err(PolicyFault::Invalid("a public key is the root authority's".to_owned()))
+            }
             Change::SetAuthority { .. } | Change::SetDelay { .. } | Change::Resume { .. } => Ok(()),
         }
     }
@@ -278,10 +325,32 @@ impl Chain {
         cancel.quorum == Quorum::Tenant
             && !cancel.approvals.iter().any(|held| authority.has_key(&held.public_key))
     }
+
+    /// Verifies an approval and adds it. A key of both authorities signs for neither: the text does
+    /// not name the authority.
+    fn add(
+        &self,
+        pending: &mut Pending,
+        case: Case<'_>,
+        authority: &Authority,
+        approval: &Approval,
+    ) -> Result<(), PolicyFault> {
+        let other = match pending.quorum {
+            Quorum::Tenant => Quorum::Root,
+            Quorum::Root => Quorum::Tenant,
+        };
+        let own = authority.approver(&approval.approver);
+        let other = self.authority(other, case.rules);
+        if own.is_some_and(|own| other.is_some_and(|other| other.has_key(&own.public_key))) {
+            let text = "the approver's key belongs to both authorities".to_owned();
+            return Err(PolicyFault::Invalid(text));
+        }
+        pending.add(case, authority, approval)
+    }
 }
 
 impl Pending {
-    /// Verifies an approval and adds it. The same approver counts once.
+    /// Verifies an approval and adds it last. The same approver counts once.
     fn add(
         &mut self,
         case: Case<'_>,
@@ -313,6 +382,12 @@ impl Pending {
         });
         Ok(())
     }
+}
+
+/// Returns whether a tenant's authority has a key of the root authority.
+fn shares_a_key(authority: &Authority, rules: &Rules) -> bool {
+    let root = rules.root.iter().flat_map(|root| &root.approvers);
+    root.into_iter().any(|approver| authority.has_key(&approver.public_key))
 }
 
 /// Returns whether an authority may sign a change. The operator may replace approvers, stop

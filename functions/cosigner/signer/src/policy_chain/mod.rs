@@ -14,6 +14,7 @@
 mod chain;
 mod decide;
 mod origin;
+mod recent;
 mod record;
 mod store;
 #[cfg(test)]
@@ -21,11 +22,12 @@ mod tests;
 mod verify;
 mod view;
 
-pub(crate) use chain::Chain;
+pub(crate) use chain::{ActiveLimit, Chain};
 pub(crate) use decide::{Case, Decided};
 pub(crate) use origin::{Origin, Origins};
 pub(crate) use record::{Action, Entry, First, head_of};
 pub(crate) use store::Chains;
+pub use verify::PolicyOrigin;
 pub(crate) use verify::{History, covers, replay};
 pub(crate) use view::View;
 

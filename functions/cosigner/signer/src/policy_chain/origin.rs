@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use platform::items::{Item, StoreError, unavailable};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::chain::{Chain, Place};
 use super::store::Chains;
@@ -64,10 +64,11 @@ impl Origin {
     }
 }
 
-/// The origin, read once by each process, and again while a seal is missing.
+/// The origin as last read, and when: see `policy_calls::origin`. It is read at each call while a seal
+/// is missing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origins {
-    pub(crate) known: Arc<OnceCell<Origin>>,
+    pub(crate) known: Arc<Mutex<Option<(u64, Origin)>>>,
     /// The table that holds the newest seal, if there is one.
     pub(crate) seals_table: Option<String>,
 }

@@ -26,6 +26,8 @@ pub(crate) enum Action {
         /// The change's number.
         seq: u64,
     },
+    /// The operator's freeze, which has no signature and no number.
+    Freeze {},
 }
 
 /// The content of a record. It holds all that the decision depended on.
@@ -49,7 +51,7 @@ pub(crate) struct Entry {
     pub(crate) delays_s: [u64; 3],
     /// The table as found.
     pub(crate) place: Place,
-    /// The root authority, if the record's change is signed by it.
+    /// The root authority. Its keys sign for no tenant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) root: Option<Authority>,
     /// In the first record: what the chain began with.

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 pub use self::error::PolicyCommandError;
 
 use self::arguments::{ChangeArgs, PlaceArgs, SignerArgs, expiry};
-use self::output::{show_record, show_state, show_terms};
+use self::output::{show_payments, show_record, show_state, show_terms};
 use self::service::Service;
 use self::sign::{KmsSigner, Signer, explain};
 use super::arguments::{Expiry, Output, Place};
@@ -52,6 +52,15 @@ pub enum PolicyCommand {
     },
     /// Show authority, limits, destinations and pending changes
     Show {
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        place: PlaceArgs,
+    },
+    /// List signed payments that may still be made
+    ///
+    /// Also lists payments that the service has reported as settled. The cosigner cannot verify a
+    /// report. Nothing can recall a signed payment.
+    Payments {
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show it as the text of the command")]
         place: PlaceArgs,
@@ -104,6 +113,15 @@ pub enum PolicyCommand {
         #[expect(missing_docs, reason = "clap would show it as the text of the command")]
         place: PlaceArgs,
     },
+    /// Stop a tenant's payments as the operator
+    ///
+    /// Needs neither a signature nor the number of a change, so no other change can come first. Use it
+    /// with --cosigner and the credentials of the cosigner's account. Approvers lift the freeze.
+    Freeze {
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        place: PlaceArgs,
+    },
     /// Sign one payment, and print the approval for its request
     ApprovePayment {
         /// The wallet that pays
@@ -130,9 +148,11 @@ impl PolicyCommand {
         match self {
             Self::Keygen { place, .. }
             | Self::Show { place }
+            | Self::Payments { place }
             | Self::Propose { place, .. }
             | Self::Approve { place, .. }
             | Self::Cancel { place, .. }
+            | Self::Freeze { place }
             | Self::ApprovePayment { place, .. } => place,
         }
     }
@@ -208,6 +228,7 @@ impl Session<'_> {
                 show_state(tenant, &state, self.place.clock.now_ms(), output);
                 Ok(())
             }
+            PolicyCommand::Payments { .. } => self.payments(output).await,
             PolicyCommand::Propose { change, not_after, signer, .. } => {
                 self.propose(change.change()?, *not_after, signer, asks, output).await
             }
@@ -222,6 +243,11 @@ impl Session<'_> {
             PolicyCommand::Cancel { sequence, not_after, signer, .. } => {
                 let change = Change::Cancel { seq: *sequence };
                 self.propose(change, *not_after, signer, asks, output).await
+            }
+            PolicyCommand::Freeze { .. } => {
+                let record = self.service.freeze(tenant).await?;
+                show_record(&record, self.place.clock.now_ms(), output);
+                self.payments(output).await
             }
             PolicyCommand::ApprovePayment {
                 wallet_id,
@@ -248,6 +274,21 @@ impl Session<'_> {
         }
     }
 
+    /// Lists the counted payments of all pages.
+    async fn payments(&self, output: &impl Output) -> Result<(), PolicyCommandError> {
+        let (mut all, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.service.payments(&self.args.tenant, from).await?;
+            all.extend(page.payments);
+            match page.next {
+                Some(next) => from = Some(next),
+                None => break,
+            }
+        }
+        show_payments(&all, self.place.clock.now_ms(), output);
+        Ok(())
+    }
+
     fn until_s(&self, not_after: Option<Expiry>) -> u64 {
         let now_ms = self.place.clock.now_ms();
         not_after.unwrap_or(Expiry::After(VALIDITY_MS)).at_ms(now_ms) / 1_000
@@ -270,10 +311,12 @@ impl Session<'_> {
             return Ok(());
         };
         let (quorum, approvals) = (signer.quorum.into(), vec![approval]);
+        let is_freeze = matches!(change, Change::Freeze {});
         let proposal = Proposal { seq, prev_hash, change, not_after_s, quorum, approvals };
         let record = self.service.propose(tenant, proposal).await?;
         show_record(&record, self.place.clock.now_ms(), output);
-        Ok(())
+        // A freeze recalls nothing that is signed.
+        if is_freeze { self.payments(output).await } else { Ok(()) }
     }
 
     async fn approve(

@@ -5,6 +5,7 @@ use domain::policy::{
     Authority, Cap, ChangeRecord, ChangeState, PolicyState, Quorum, canonical_json,
 };
 use domain::time::rfc3339_seconds;
+use protocol::{CountedState, OpenPayment};
 
 use crate::commands::arguments::Output;
 
@@ -110,6 +111,55 @@ pub(super) fn show_state(tenant: &Tenant, state: &PolicyState, now_ms: u64, outp
     output.say(if state.pending.is_empty() { "No pending changes." } else { "Pending changes:" });
     for record in &state.pending {
         show_record(record, now_ms, output);
+    }
+}
+
+/// Prints counted payments by their state.
+pub(super) fn show_payments(payments: &[OpenPayment], now_ms: u64, output: &impl Output) {
+    if payments.is_empty() {
+        output.say("No counted payments.");
+    }
+    for state in [
+        CountedState::Signed,
+        CountedState::Counted,
+        CountedState::Expired,
+        CountedState::ReportedCompleted,
+        CountedState::ReportedRefused,
+    ] {
+        let mut of_state = payments.iter().filter(|it| it.state(now_ms) == state).peekable();
+        if of_state.peek().is_some() {
+            output.say(heading(state));
+        }
+        of_state.for_each(|payment| show_payment(payment, output));
+    }
+}
+
+const fn heading(state: CountedState) -> &'static str {
+    match state {
+        CountedState::Signed => "Signed and not settled. They may still be made:",
+        CountedState::Counted => "Counted and not signed. A freeze stops them:",
+        CountedState::Expired => "Signed, not settled, and no longer valid:",
+        CountedState::ReportedCompleted => {
+            "Settled as reported by the service, which the cosigner cannot verify:"
+        }
+        CountedState::ReportedRefused => {
+            "Not made as reported by the service, which the cosigner cannot verify:"
+        }
+    }
+}
+
+fn show_payment(payment: &OpenPayment, output: &impl Output) {
+    let content = canonical_json(&payment.payment).unwrap_or_default();
+    output.say(&format!("  {}  wallet {}", payment.id, payment.wallet_id));
+    output.say(&format!("    {content}"));
+    let until =
+        payment.valid_until_ms.map(|at_ms| format!(", valid until {}", rfc3339_seconds(at_ms)));
+    let counted = rfc3339_seconds(payment.counted_at_ms);
+    output.say(&format!("    counted at {counted}{}", until.unwrap_or_default()));
+    if let Some(report) = &payment.report {
+        let (at, by) = (rfc3339_seconds(report.at_ms), &report.by);
+        let name = report.reference.as_ref().map(|name| format!(", {name}"));
+        output.say(&format!("    reported at {at} by {by}{}", name.unwrap_or_default()));
     }
 }
 

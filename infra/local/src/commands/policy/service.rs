@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::ids::Tenant;
 use domain::policy::{Approval, Change, ChangeRecord, PolicyState, Proposal};
 use hyperdex_console::operator::session::operator_aws;
+use protocol::OpenPayments;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use shared::aws::LambdaClient;
@@ -16,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::PolicyCommandError;
 use super::arguments::PlaceArgs;
-use super::wire::{record_of, state_of};
+use super::wire::{payments_of, record_of, state_of};
 use crate::admin::{AdminReply, AdminRequest, PolicyRequest};
 use crate::commands::arguments::Place;
 use crate::commands::reach::Reach;
@@ -83,6 +84,29 @@ impl Service {
         }
     }
 
+    /// Returns a page of the counted payments.
+    pub(super) async fn payments(
+        &self,
+        tenant: &Tenant,
+        from: Option<String>,
+    ) -> Result<OpenPayments, PolicyCommandError> {
+        match self {
+            Self::Api(api) => {
+                // A cursor has no character that a query escapes.
+                let query = from.map(|from| format!("?cursor={from}")).unwrap_or_default();
+                let body = api.call(Method::GET, &format!("api/policy{query}"), None).await?;
+                payments_of(&body["data"]).ok_or(PolicyCommandError::Response)
+            }
+            Self::Cosigner(chain) => Ok(chain.payments(tenant, from).await?),
+            Self::Local(reach) => {
+                match ask(reach, tenant, PolicyRequest::Payments { from }).await? {
+                    AdminReply::CountedPayments(page) => Ok(*page),
+                    _ => Err(PolicyCommandError::Response),
+                }
+            }
+        }
+    }
+
     pub(super) async fn propose(
         &self,
         tenant: &Tenant,
@@ -143,6 +167,15 @@ impl Service {
             Self::Api(_) => Err(PolicyCommandError::NoSigner),
             Self::Cosigner(chain) => Ok(chain.cancel(tenant, seq).await?),
             Self::Local(reach) => change(reach, tenant, PolicyRequest::Cancel { seq }).await,
+        }
+    }
+
+    /// Stops payments as the operator, without a signature.
+    pub(super) async fn freeze(&self, tenant: &Tenant) -> Result<ChangeRecord, PolicyCommandError> {
+        match self {
+            Self::Api(_) => Err(PolicyCommandError::NoSigner),
+            Self::Cosigner(chain) => Ok(chain.freeze(tenant).await?),
+            Self::Local(reach) => change(reach, tenant, PolicyRequest::Freeze).await,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The API's JSON as the types of the policy.
 
 use domain::policy::{ChangeRecord, PolicyState};
+use protocol::{CountedState, OpenPayment, OpenPayments, OutcomeReport};
 use serde_json::{Map, Value, json};
 
 /// Returns a policy from the `data` of `GET /api/policy`.
@@ -29,6 +30,37 @@ pub(super) fn state_of(data: &Value) -> Option<PolicyState> {
 /// Returns a change from the `data` of a response.
 pub(super) fn record_of(data: &Value) -> Option<ChangeRecord> {
     serde_json::from_value(record(data)?).ok()
+}
+
+/// Returns a page of counted payments from the `data` of `GET /api/policy`.
+pub(super) fn payments_of(data: &Value) -> Option<OpenPayments> {
+    let payments = data["countedPayments"].as_array()?.iter().map(payment);
+    let next = data["nextCursor"].as_str().map(str::to_owned);
+    Some(OpenPayments { payments: payments.collect::<Option<_>>()?, next })
+}
+
+fn payment(data: &Value) -> Option<OpenPayment> {
+    let report = data.get("report").map(|report| {
+        let outcome = serde_json::from_value(report["outcome"].clone()).ok()?;
+        Some(OutcomeReport {
+            outcome,
+            reference: report["reference"].as_str().map(str::to_owned),
+            at_ms: report["at"].as_u64()?,
+            by: report["by"].as_str()?.to_owned(),
+        })
+    });
+    Some(OpenPayment {
+        wallet_id: data["walletId"].as_str()?.parse().ok()?,
+        id: data["paymentId"].as_str()?.parse().ok()?,
+        payment: serde_json::from_value(data["payment"].clone()).ok()?,
+        counted_at_ms: data["countedAt"].as_u64()?,
+        valid_until_ms: data["validUntil"].as_u64(),
+        is_signed: data["state"].as_str()? != CountedState::Counted.as_str(),
+        report: match report {
+            Some(report) => Some(report?),
+            None => None,
+        },
+    })
 }
 
 fn record(data: &Value) -> Option<Value> {
@@ -60,13 +92,42 @@ fn renamed(data: &Value, names: &[(&str, &str)]) -> Option<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use domain::money::{AccountType, AsterWithdraw};
     use domain::policy::{
         Amount, Approved, AssetLimit, Authority, Cap, Change, ChangeState, Destination, GENESIS,
         ListedDestination, Quorum,
     };
+    use protocol::ReportedOutcome;
     use shared::api::policy_chain::{ChangeData, PaymentPolicyData};
 
     use super::*;
+
+    fn counted(is_signed: bool, report: Option<OutcomeReport>) -> OpenPayment {
+        OpenPayment {
+            wallet_id: uuid::Uuid::from_u128(7),
+            id: "p-1".parse().unwrap(),
+            payment: domain::money::Payment::AsterWithdraw(AsterWithdraw {
+                chain_id: 56,
+                asset: "USDT".to_owned(),
+                amount: Amount::parse("50").unwrap(),
+                fee: Amount::parse("0.11").unwrap(),
+                account_type: AccountType::Perp,
+            }),
+            counted_at_ms: 12,
+            valid_until_ms: Some(30),
+            is_signed,
+            report,
+        }
+    }
+
+    fn report() -> OutcomeReport {
+        OutcomeReport {
+            outcome: ReportedOutcome::Completed,
+            reference: Some("0xaa".to_owned()),
+            at_ms: 15,
+            by: "resolve-orders-aster".to_owned(),
+        }
+    }
 
     /// The API's body of a policy reads back as the same policy.
     #[test]
@@ -117,8 +178,12 @@ mod tests {
             frozen: true,
             payments_on: true,
         };
-        let body = serde_json::to_value(PaymentPolicyData::from(&state)).unwrap();
+        let payments =
+            vec![counted(false, None), counted(true, None), counted(true, Some(report()))];
+        let page = OpenPayments { payments, next: None };
+        let body = serde_json::to_value(PaymentPolicyData::new(&state, &page, 20)).unwrap();
         assert_eq!(state_of(&body), Some(state));
+        assert_eq!(payments_of(&body), Some(page));
         let body = serde_json::to_value(ChangeData::from(&record)).unwrap();
         assert_eq!(record_of(&body), Some(record));
         assert_eq!(record_of(&json!({})), None);

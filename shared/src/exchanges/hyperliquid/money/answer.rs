@@ -49,16 +49,14 @@ pub struct PreTransfer {
 /// An entry of the ledger.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LedgerEntry {
-    /// When, Unix milliseconds.
-    pub at_ms: u64,
     /// The hash of the transaction on the exchange's own chain.
     pub hash: String,
     /// What it is.
     pub kind: LedgerKind,
     /// The nonce of the payment, if the entry has one.
     pub nonce: Option<u64>,
-    /// The amount, as the exchange writes it.
-    pub amount: Option<Decimal>,
+    /// The sender, if the entry has one. The ledger also lists what others send to the wallet.
+    pub sender: Option<Address>,
     /// The receiver, if the entry has one.
     pub destination: Option<Address>,
     /// The fee in the sent token.
@@ -72,13 +70,6 @@ pub enum LedgerKind {
     Deposit,
     /// A withdrawal by the legacy bridge.
     Withdraw,
-    /// A transfer of USDC between accounts.
-    InternalTransfer,
-    /// A transfer between the perpetuals and spot of one account.
-    ClassTransfer {
-        /// Whether the money went to the perpetuals.
-        to_perp: bool,
-    },
     /// A transfer of a token.
     Send,
     /// Anything else.
@@ -118,7 +109,6 @@ pub(super) fn pre_transfer(answer: &Answer) -> Result<PreTransfer, LookupError> 
 
 #[derive(Deserialize)]
 struct WireEntry {
-    time: u64,
     hash: String,
     delta: Value,
 }
@@ -129,25 +119,19 @@ pub(super) fn ledger(answer: &Answer) -> Result<Vec<LedgerEntry>, LookupError> {
     Ok(entries.into_iter().map(entry).collect())
 }
 
-fn entry(WireEntry { time, hash, delta }: WireEntry) -> LedgerEntry {
+fn entry(WireEntry { hash, delta }: WireEntry) -> LedgerEntry {
     let text = |name: &str| delta.get(name).and_then(Value::as_str);
     let kind = match text("type").unwrap_or_default() {
         "deposit" => LedgerKind::Deposit,
         "withdraw" => LedgerKind::Withdraw,
-        "internalTransfer" => LedgerKind::InternalTransfer,
-        "accountClassTransfer" => {
-            LedgerKind::ClassTransfer { to_perp: delta.get("toPerp") == Some(&Value::Bool(true)) }
-        }
         "send" | "spotTransfer" => LedgerKind::Send,
         _ => LedgerKind::Other,
     };
-    let amount = ["amount", "usdc"].iter().find_map(|name| decimal(delta.get(*name)?));
     LedgerEntry {
-        at_ms: time,
         hash: shown(&hash),
         kind,
         nonce: delta.get("nonce").and_then(Value::as_u64),
-        amount,
+        sender: text("user").and_then(|text| text.parse().ok()),
         destination: text("destination").and_then(|text| text.parse().ok()),
         fee: delta.get("fee").and_then(decimal),
     }

@@ -81,7 +81,7 @@ fn routing_and_activation_are_read() {
 fn ledger_entries_keep_their_nonce() {
     let body = r#"[
         {"time":7,"hash":"0xaa","delta":{"type":"withdraw","usdc":"12.5","nonce":41,"fee":"1.0"}},
-        {"time":8,"hash":"0xbb","delta":{"type":"send","user":"0x1","amount":"3.0","nonce":42,
+        {"time":8,"hash":"0xbb","delta":{"type":"send","user":"0xaa00000000000000000000000000000000000001","amount":"3.0","nonce":42,
             "destination":"0xE58B8D324DFBAC31E4C344A92100C75D7F9A2D81","fee":"0.0","token":"USDC"}},
         {"time":9,"hash":"0xcc","delta":{"type":"spotTransfer","amount":"1.0","nonce":null}},
         {"time":10,"hash":"0xdd","delta":{"type":"accountClassTransfer","usdc":"2.0","toPerp":true}},
@@ -91,9 +91,10 @@ fn ledger_entries_keep_their_nonce() {
     let nonces: Vec<_> = entries.iter().map(|entry| entry.nonce).collect();
     assert_eq!(nonces, [Some(41), Some(42), None, None, None]);
     assert_eq!(entries[0].kind, LedgerKind::Withdraw);
-    assert_eq!(entries[0].amount.unwrap().text(), "12.5");
     assert_eq!(entries[1].destination, Some(wallet()));
-    assert_eq!(entries[3].kind, LedgerKind::ClassTransfer { to_perp: true });
+    let sender = "0xaa00000000000000000000000000000000000001".parse().ok();
+    assert_eq!((entries[1].sender, entries[0].sender), (sender, None));
+    assert_eq!(entries[3].kind, LedgerKind::Other);
     assert_eq!(entries[4].kind, LedgerKind::Other);
     assert!(ledger(&Answer::new(200, "{}")).is_err());
     assert!(ledger(&Answer::new(500, "[]")).is_err());

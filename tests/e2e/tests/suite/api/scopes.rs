@@ -45,7 +45,7 @@ async fn send(app: &TestApp, key: &str, route: &Route) -> Reply {
         .path
         .replace("{wallet}", "nobody")
         .replace("{webhook}", "0b7e1c52-9a3f-4c1d-8e65-2f4a9d0c7b18")
-        .replace("{exchange}", "lighter")
+        .replace("{exchange}", "binance")
         .replace("{agentName}", "hdx1abc")
         .replace("{orderId}", "bot-17")
         .replace("{walletId}", "nobody")

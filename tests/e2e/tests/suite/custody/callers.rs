@@ -17,8 +17,8 @@ use e2e::attacker::{Attacker, find, refusal};
 use e2e::{DAY_MS, RENEW_LIMITS, invariants};
 use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
 use protocol::{
-    Answer, Call, FinishSign, KeyShare, PROTOCOL, Refusal, Request, StartSign, WalletKey, party_2,
-    sign_data,
+    Answer, Call, FinishSign, KeyShare, PROTOCOL, PaymentRefusal, Refusal, ReportedOutcome,
+    Request, SettlePayment, StartSign, WalletKey, party_2, sign_data,
 };
 use shared::aws::LambdaClient;
 use shared::credentials::RenewLimits;
@@ -218,6 +218,20 @@ async fn alias_allows_only_its_functions_calls() {
         let allowed = rights.contains(&Right::Refresh);
         let expected = if allowed { Refusal::NotConfirmed } else { Refusal::NotAllowed };
         assert_eq!(retired, Some(expected), "{alias}");
+        // No payment was signed.
+        let report = SettlePayment {
+            id: "p-1".parse().unwrap(),
+            outcome: ReportedOutcome::Completed,
+            reference: None,
+        };
+        let call = Call::SettlePayment(report);
+        let reported = refusal(cosigner.call(&attacker.key, [9; 32], call).await);
+        let expected = if rights.contains(&Right::Settle) {
+            Refusal::Payment(PaymentRefusal::NotSigned)
+        } else {
+            Refusal::NotAllowed
+        };
+        assert_eq!(reported, Err(expected), "{alias}");
     }
     attacker.still_signs().await;
 }

@@ -5,6 +5,7 @@ use e2e::kill::Call;
 use e2e::payments::Place;
 use e2e::proxy::{Arrival, Fate, Plan, Proxy};
 use exchange_sim::faults::Fault;
+use shared::exchanges::budget::Spender;
 
 use super::{Scene, USER};
 
@@ -121,5 +122,38 @@ async fn job_finds_the_outcome_of_lost_payment() {
         let state = scene.till.state(&scene.app, place, &id).await;
         assert_eq!(state.text("/data/state"), "COMPLETED", "{exchange}: {state:?}");
         assert_eq!(scene.till.executed(&scene.app, place, "20"), 1);
+    }
+}
+
+/// Two equal transfers, of which one never arrives: it is not taken for the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_transfer_is_not_taken_for_an_equal_one() {
+    for place in [Place::HyperliquidSend, Place::HyperliquidOwn, Place::Hyperliquid] {
+        let scene = Scene::open().await;
+        let proxy = Proxy::start(&scene.app).await;
+        let name = place.sends();
+        let cut_off = proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
+            if arrival.name == name { Fate::Fail(Fault::Reset) } else { Fate::Pass }
+        }));
+        let call = Call::pay(place, USER, &place.body(USER, "20")).keyed("lost");
+        let router = || hyperdex_local::routes(&scene.app.options, &cut_off.endpoints()).unwrap();
+        let lost = e2e::kill::send(router(), &call).await;
+        let id = lost.headers["transfer-id"].to_str().unwrap().to_owned();
+        let made = scene.till.pay(&scene.app, place, "made", "20").await;
+        assert!(matches!(made.status, 200 | 202), "{place:?}: {made:?}");
+        for _ in 0..4 {
+            scene.app.clock.advance_ms(61_000);
+            let traders = cut_off.endpoints().traders(&scene.app.options, Spender::Job);
+            traders.payments.resolve(std::time::Duration::from_secs(50)).await.unwrap();
+        }
+        assert_eq!(scene.till.executed(&scene.app, place, "20"), 1, "{place:?}");
+        let again = e2e::kill::send(router(), &call).await;
+        assert!(matches!(again.status, 202 | 504), "{place:?}: {again:?}");
+        assert_ne!(again.text("/data/state"), "COMPLETED", "{place:?}: {again:?}");
+        // It pays once it arrives.
+        scene.app.clock.advance_ms(31_000);
+        let state = scene.till.state(&scene.app, place, &id).await;
+        assert!(matches!(state.text("/data/state"), "COMPLETED" | "SENT"), "{state:?}");
+        assert_eq!(scene.till.executed(&scene.app, place, "20"), 2, "{place:?}");
     }
 }

@@ -7,6 +7,7 @@ mod concurrent;
 mod lost;
 mod made;
 mod refused;
+mod settled;
 mod story;
 
 use e2e::TestApp;

@@ -1,7 +1,9 @@
 //! The whole way of money: a proposal, two approvals, the delay, a withdrawal, a transfer on the
-//! chain, and the verification of the log. Prints a transcript.
+//! chain, and the verification of the log. The guide of payments contains the transcript.
 
 #![expect(clippy::print_stdout, reason = "the test prints a transcript")]
+
+use std::cell::RefCell;
 
 use cosigner::audit::verify::Verifier;
 use domain::policy::Change;
@@ -20,7 +22,12 @@ async fn money_leaves_under_a_policy_and_the_log_verifies() {
     let approvers = Approvers::new();
     let app = TestApp::start_with(|options| approvers.install(options)).await;
     let till = Till::open(&app, USER).await;
-    let say = |what: &str| println!("{}  {what}", app.clock.now_ms() / 1_000);
+    let (began_ms, transcript) = (app.clock.now_ms(), RefCell::new(String::new()));
+    let say = |what: &str| {
+        let line = format!("{:>4} s  {what}", (app.clock.now_ms() - began_ms) / 1_000);
+        println!("{line}");
+        transcript.borrow_mut().push_str(&format!("{}\n", without_hex(&line)));
+    };
     let refused = till.pay(&app, Place::Aster, "before", "20").await;
     assert_eq!(refused.text("/code"), "POLICY_REFUSED", "{refused:?}");
     say(&format!("withdraw without a policy: {} {}", refused.status, refused.text("/reason")));
@@ -48,10 +55,13 @@ async fn money_leaves_under_a_policy_and_the_log_verifies() {
         let answer = cosigner.call(&key, [0; 32], call).await.unwrap();
         assert!(matches!(answer, Answer::Policy(PolicyAnswer::Change(_))));
         let name = Change::parse(&change.to_string()).unwrap().name();
-        say(&format!("change {seq} {name}: proposed by alice, approved by bob"));
+        let approved = seq + 1;
+        say(&format!(
+            "{name}: proposed by alice (record {seq}), approved by bob (record {approved})"
+        ));
     }
     let pending = policy(&app).await;
-    say(&format!("policy at change {}, {} pending", pending.seq, pending.pending.len()));
+    say(&format!("policy at record {}, {} changes pending", pending.seq, pending.pending.len()));
     let early = till.pay(&app, Place::Aster, "early", "20").await;
     assert_eq!(early.text("/code"), "POLICY_REFUSED", "{early:?}");
     say(&format!("withdraw during the delay: {} {}", early.status, early.text("/reason")));
@@ -78,7 +88,24 @@ async fn money_leaves_under_a_policy_and_the_log_verifies() {
     // Each signature is listed, and a withdrawal from Aster has two.
     assert_eq!(report.payments.len(), 3, "{:?}", report.payments);
     for payment in &report.payments {
-        say(&format!("audit verify: {payment:?}"));
+        let text = payment.to_string();
+        let (what, why) = text.split_once(", allowed").unwrap();
+        say(&format!("audit verify: {what}"));
+        say(&format!("  allowed{why}"));
     }
     say(&format!("audit verify: {} records, no fault", report.records));
+    let guide = include_str!("../../../../../docs/guides/payments.md");
+    let transcript = transcript.take();
+    assert!(guide.contains(&transcript), "not in docs/guides/payments.md:\n{transcript}");
+}
+
+/// Shortens ids and hashes, which differ from run to run.
+fn without_hex(line: &str) -> String {
+    let is_end = |letter: char| !letter.is_ascii_alphanumeric();
+    let shortened = |piece: &str| {
+        let word = piece.trim_end_matches(is_end).trim_start_matches("0x");
+        let is_random = word.len() >= 32 && word.bytes().all(|it| it.is_ascii_hexdigit());
+        if is_random { piece.replace(word, "…") } else { piece.to_owned() }
+    };
+    line.split_inclusive(is_end).map(shortened).collect()
 }

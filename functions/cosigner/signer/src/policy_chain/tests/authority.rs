@@ -132,4 +132,34 @@ fn resume_names_the_newest_hash_and_accepts_the_table() {
     let right = Change::Resume { head_hash: world.chain.hash.clone() };
     assert!(world.propose(&right, &["root"]).unwrap().is_final);
     assert_eq!(world.chain.place, world.found);
+    // The counts since the restored moment are gone: only the approvers let payments continue.
+    assert!(world.now().state.frozen);
+    let unfreeze = world.propose(&Change::Unfreeze {}, &["alice", "bob"]).unwrap();
+    assert_eq!(unfreeze.change.effective_at_ms, Some(world.now_ms + DAY_MS));
+}
+
+#[test]
+fn operator_freezes_without_a_signature_or_a_number() {
+    let mut world = World::new();
+    world.propose(&add(), &["alice"]).unwrap();
+    let frozen = world.act(&Action::Freeze {}).unwrap();
+    assert!(frozen.is_final && world.now().state.frozen && world.now().pending.len() == 1);
+    assert_eq!(world.act(&Action::Freeze {}), Err(PolicyFault::NothingToDo));
+}
+
+#[test]
+fn key_of_both_authorities_signs_for_neither() {
+    let mut world = World::new();
+    let both = authority(2, &[world.signer("alice"), world.signer("root")]);
+    let refused = world.propose(&replace(both.clone()), &["alice", "bob"]);
+    assert!(matches!(refused, Err(PolicyFault::Invalid(_))), "{refused:?}");
+    // The document may name such a key later.
+    world.chain.state.authority = Some(both);
+    let mut proposal = world.proposal(&Change::Freeze {}, &["root"]);
+    for quorum in [Quorum::Tenant, Quorum::Root] {
+        proposal.quorum = quorum;
+        let refused = world.act(&Action::Propose(proposal.clone()));
+        assert!(matches!(refused, Err(PolicyFault::Invalid(_))), "{refused:?}");
+    }
+    world.propose(&Change::Freeze {}, &["alice"]).unwrap();
 }

@@ -199,3 +199,88 @@ fn limit_above_the_hard_cap_is_refused() {
     assert_eq!(world.propose(&limit("100.1"), &["alice", "bob"]), Err(PolicyFault::AboveHardCap));
     world.propose(&limit("100"), &["alice", "bob"]).unwrap();
 }
+
+#[test]
+fn limit_that_changes_nothing_is_refused() {
+    let mut world = World::new();
+    world.propose(&limit("10"), &["alice", "bob"]).unwrap();
+    world.after(DAY_MS);
+    assert_eq!(world.propose(&limit("10"), &["carol"]), Err(PolicyFault::NothingToDo));
+}
+
+#[test]
+fn lowered_limit_is_not_undone_by_a_running_raise() {
+    let mut world = World::new();
+    let asset = "evm:56/USDT".parse().unwrap();
+    let amount = |world: &World| {
+        world.now().state.limit(&asset).map(|known| known.limit.wallet.amount.to_string())
+    };
+    world.propose(&limit("10"), &["alice", "bob"]).unwrap();
+    world.after(DAY_MS);
+    world.propose(&limit("100"), &["alice", "bob"]).unwrap();
+    world.propose(&limit("50"), &["alice"]).unwrap();
+    assert!(world.propose(&limit("9"), &["carol"]).unwrap().is_final);
+    assert!(world.now().pending.is_empty());
+    world.after(2 * DAY_MS);
+    assert_eq!(amount(&world).as_deref(), Some("9"));
+    world.propose(&limit("100"), &["alice", "bob"]).unwrap();
+    let none = change(&json!({ "type": "removeLimit", "asset": "evm:56/USDT" }));
+    world.propose(&none, &["carol"]).unwrap();
+    world.after(2 * DAY_MS);
+    assert_eq!(amount(&world), None);
+}
+
+#[test]
+fn freeze_is_not_undone_by_a_running_unfreeze() {
+    let mut world = World::new();
+    world.propose(&Change::Freeze {}, &["carol"]).unwrap();
+    world.propose(&Change::Unfreeze {}, &["alice", "bob"]).unwrap();
+    world.after(DAY_MS - HOUR_MS);
+    // Frozen already: an approver cancels the unfreeze instead.
+    assert_eq!(world.propose(&Change::Freeze {}, &["carol"]), Err(PolicyFault::NothingToDo));
+    world.after(HOUR_MS);
+    assert!(!world.now().state.frozen);
+    // A second one that has not all approvals is dropped by the next freeze.
+    world.propose(&Change::Freeze {}, &["carol"]).unwrap();
+    world.propose(&Change::Unfreeze {}, &["alice", "bob"]).unwrap();
+    world.after(HOUR_MS);
+    world.propose(&Change::Unfreeze {}, &["alice", "bob"]).unwrap();
+    world.after(DAY_MS - HOUR_MS);
+    assert!(!world.now().state.frozen && world.now().pending.len() == 1);
+    world.propose(&Change::Freeze {}, &["carol"]).unwrap();
+    world.after(2 * DAY_MS);
+    assert!(world.now().state.frozen);
+}
+
+#[test]
+fn stolen_key_makes_twenty_records_in_an_hour() {
+    let mut world = World::new();
+    let add_to = |number: u32| {
+        change(&json!({ "type": "addDestination", "destination": { "venue": "evm:56",
+            "address": format!("0x{number:040x}"), "assets": ["evm:56/USDT"], "label": "" } }))
+    };
+    // Its own proposals, and their cancellations.
+    for number in 0..10 {
+        world.propose(&add_to(number + 1), &["alice"]).unwrap();
+        let seq = world.chain.seq;
+        world.propose(&Change::Cancel { seq }, &["alice"]).unwrap();
+    }
+    let refused = world.propose(&add_to(99), &["alice"]);
+    assert_eq!(refused, Err(PolicyFault::TooManyRecords));
+    // Others still act, and a freeze is always possible.
+    world.propose(&add_to(99), &["bob"]).unwrap();
+    assert!(world.propose(&Change::Freeze {}, &["alice"]).unwrap().is_final);
+    world.after(HOUR_MS);
+    world.propose(&add_to(98), &["alice"]).unwrap();
+}
+
+#[test]
+fn more_approvals_than_approvers_are_refused() {
+    let mut world = World::new();
+    let mut twice = world.proposal(&add(), &["alice", "alice"]);
+    assert!(matches!(world.act(&Action::Propose(twice.clone())), Err(PolicyFault::Invalid(_))));
+    twice.approvals = (0..17)
+        .map(|number| Approval { approver: format!("a{number}"), ..twice.approvals[0].clone() })
+        .collect();
+    assert!(matches!(world.act(&Action::Propose(twice)), Err(PolicyFault::Invalid(_))));
+}

@@ -4,9 +4,8 @@
     infra/gradual.py [RELEASE] > template-gradual.yaml
     sam build --template-file template-gradual.yaml
 
-Each function that the API invokes, unless it only reads, gets a version for each release, the alias `live` and a
-CodeDeploy deployment group; the parameter DeploymentPreference chooses how traffic moves to the new version. Everything
-else is as in template.yaml (docs/decisions/0048-gradual-deployment.md). RELEASE names the release; the name is derived from the time by
+Each function of SHIFTED_FUNCTIONS gets a version for each release, the alias `live` and a CodeDeploy deployment group; the
+parameter DeploymentPreference chooses how traffic moves to the new version. Everything else is as in template.yaml (docs/decisions/0048-gradual-deployment.md). RELEASE names the release; the name is derived from the time by
 default. Requires only Python.
 """
 
@@ -14,6 +13,17 @@ import re
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+
+# The functions with the most traffic, and the ones that register keys. CloudFormation accepts 500 resources, and each
+# gradual deployment takes three.
+SHIFTED_FUNCTIONS = (
+    "create-wallet",
+    "sign-message",
+    "register-aster",
+    "register-hyperliquid",
+    "place-order-aster",
+    "place-order-hyperliquid",
+)
 
 PARAMETER = """\
   DeploymentPreference:
@@ -73,10 +83,21 @@ def shifted(block, release):
     return once(block, "        Variables:\n", f"        Variables:\n          RELEASE: '{release}'\n")
 
 
-def reads(block):
-    """Returns whether a function only reads. Its new version serves all calls at once: CloudFormation accepts 500
-    resources, and each gradual deployment takes three."""
-    return re.search(r"(?m)^      CodeUri: functions/(get|list)-", block) is not None
+def shifts(block):
+    """Returns whether the block is one of a function that shifts."""
+    package = re.search(r"(?m)^      CodeUri: functions/([a-z-]+)$", block)
+    return package is not None and package[1] in SHIFTED_FUNCTIONS
+
+
+def by_alias(template, name):
+    """Returns the template in which the API invokes a function by its alias, and has permission for the alias."""
+    integration = "/functions/${%s}/invocations"
+    before, after = integration % f"{name}.Arn", integration % f"{name}.Alias"
+    if before not in template:
+        sys.exit(f"template.yaml: the API does not invoke {name}")
+    template = template.replace(before, after)
+    permission = "      FunctionName: !Ref %s\n      Principal: apigateway.amazonaws.com\n"
+    return once(template, permission % name, permission % f"{name}.Alias")
 
 
 def gradual(template, release):
@@ -85,14 +106,17 @@ def gradual(template, release):
     template = once(template, "\nResources:\n\n", f"\nResources:\n\n{ALARM}")
     # The blocks between two logical names.
     blocks = re.split(r"(?m)^(?=  [A-Za-z]+:$)", template)
-    count = 0
+    names = []
     for index, block in enumerate(blocks):
-        if "\n    Type: AWS::Serverless::Function\n" in block and "\n          Type: Api\n" in block and not reads(block):
+        if "\n    Type: AWS::Serverless::Function\n" in block and shifts(block):
             blocks[index] = shifted(block, release)
-            count += 1
-    if count == 0:
-        sys.exit("template.yaml: found no function that the API invokes")
-    return "".join(blocks)
+            names.append(block.split(":", 1)[0].strip())
+    if len(names) != len(SHIFTED_FUNCTIONS):
+        sys.exit("template.yaml: expected each of SHIFTED_FUNCTIONS once")
+    template = "".join(blocks)
+    for name in names:
+        template = by_alias(template, name)
+    return template
 
 
 def main():

@@ -12,6 +12,9 @@ use domain::intent::{
     HyperliquidRevokeAgent, Intent, PersonalMessage,
 };
 use domain::random::Random;
+use lighter_signer::{
+    Action, Attributes, MAINNET, Order, OrderType, SecretKey, TimeInForce, Transaction,
+};
 use protocol::{OnceKey, UnusedKey};
 
 /// Runs the work that `infra/callgrind.sh` counts.
@@ -97,5 +100,40 @@ fn agents(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(hot, digests, envelopes, agents);
+/// The public key, the hash and the signature of an order of Lighter. Each signature is verified.
+fn lighter(criterion: &mut Criterion) {
+    let (random, now_ms) = (Random::system(), 1_795_900_000_000);
+    let digits = "0915b889c9631706684d65f004fb858275092036a85d9f7516ae34fc9c292f1e96fb5e73f33e9c62";
+    let key = SecretKey::parse(digits).unwrap();
+    let order = Transaction {
+        account_index: 281_190,
+        api_key_index: 5,
+        nonce: now_ms,
+        expired_at_ms: now_ms + 60_000,
+        action: Action::CreateOrder(Order {
+            market_index: 1,
+            client_order_index: 1_795_000_000_001,
+            base_amount: 1_234,
+            price: 804_653,
+            is_ask: false,
+            order_type: OrderType::Limit,
+            time_in_force: TimeInForce::GoodTillTime,
+            reduce_only: false,
+            trigger_price: 0,
+            expiry_ms: now_ms + 86_400_000,
+        }),
+        attributes: Attributes::skip_nonce(),
+    };
+    criterion.bench_function("a key of Lighter and its public key", |bencher| {
+        bencher.iter(|| measured(|| SecretKey::parse(black_box(digits)).unwrap()));
+    });
+    criterion.bench_function("hash of an order of Lighter", |bencher| {
+        bencher.iter(|| measured(|| black_box(&order).hash(MAINNET)));
+    });
+    criterion.bench_function("signature of an order of Lighter", |bencher| {
+        bencher.iter(|| measured(|| order.sign(&key, MAINNET, now_ms, &random).unwrap()));
+    });
+}
+
+criterion_group!(hot, digests, envelopes, agents, lighter);
 criterion_main!(hot);

@@ -13,6 +13,7 @@
 //! both, whether or not one of them fails. The key is deleted and not only disabled, because an account
 //! has room for a limited number of keys, which a tenant could fill with revoked ones.
 
+use futures_util::future::BoxFuture;
 use std::sync::{Arc, OnceLock};
 
 use domain::clock::Clock;
@@ -283,17 +284,19 @@ impl KeyAdmin {
     ///
     /// # Errors
     /// Fails when the key could not be changed. It still works then.
-    pub async fn retire(
-        &self,
-        key_id: &KeyId,
+    pub fn retire<'a>(
+        &'a self,
+        key_id: &'a KeyId,
         overlap_ms: u64,
-        change: &Change,
-    ) -> Result<KeyRecord, KeyAdminError> {
-        if overlap_ms == 0 {
-            return self.revoke(key_id, change).await;
-        }
-        let at_ms = self.clock.now_ms().saturating_add(overlap_ms);
-        Ok(self.store.expire_key(key_id, at_ms).await?)
+        change: &'a Change,
+    ) -> BoxFuture<'a, Result<KeyRecord, KeyAdminError>> {
+        Box::pin(async move {
+            if overlap_ms == 0 {
+                return self.revoke(key_id, change).await;
+            }
+            let at_ms = self.clock.now_ms().saturating_add(overlap_ms);
+            Ok(self.store.expire_key(key_id, at_ms).await?)
+        })
     }
 
     /// Revokes a key: API Gateway refuses it at once, and the tombstone of its record everywhere
@@ -301,18 +304,20 @@ impl KeyAdmin {
     ///
     /// # Errors
     /// Fails when one of the two failed. The other one was tried anyway.
-    pub async fn revoke(
-        &self,
-        key_id: &KeyId,
-        change: &Change,
-    ) -> Result<KeyRecord, KeyAdminError> {
-        let (deleted, record) = tokio::join!(
-            self.gateway.delete(key_id.as_str()),
-            self.store.revoke_key(key_id, change)
-        );
-        let record = record?;
-        deleted?;
-        Ok(record)
+    pub fn revoke<'a>(
+        &'a self,
+        key_id: &'a KeyId,
+        change: &'a Change,
+    ) -> BoxFuture<'a, Result<KeyRecord, KeyAdminError>> {
+        Box::pin(async move {
+            let (deleted, record) = tokio::join!(
+                self.gateway.delete(key_id.as_str()),
+                self.store.revoke_key(key_id, change)
+            );
+            let record = record?;
+            deleted?;
+            Ok(record)
+        })
     }
 
     /// Revokes the key that an earlier attempt at a request created, because its value is lost.

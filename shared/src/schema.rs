@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use domain::ids::Exchange;
 use domain::intent::MAX_MESSAGE_BYTES;
+use protocol::{CountedState, ReportedOutcome};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -12,14 +13,46 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::credentials::{AgentRole, Life};
 use crate::events::EventType;
 use crate::exchanges::account::{Direction, MarginMode};
-use crate::store::DeliveryState;
 use crate::store::{self, MAX_URL};
+use crate::store::{DeliveryState, PaymentState};
 use crate::tenancy::Scope;
 use crate::trading::order::{OrderStatus, OrderType, PositionSide, Side, TimeInForce};
 use crate::trading::policy::PolicyRule;
 
 /// The characters of names, without a length limit.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
+
+/// The reasons of [`protocol::PolicyFault`] that a response 422 has.
+const CHANGE_REASONS: [&str; 14] = [
+    "AUTHORITY_MISSING",
+    "TOO_MANY_PENDING",
+    "TOO_MANY_RECORDS",
+    "EXPIRED",
+    "NOT_AFTER_TOO_FAR",
+    "BELOW_MINIMUM_DELAY",
+    "ABOVE_HARD_CAP",
+    "OWN_REMOVAL",
+    "WRONG_QUORUM",
+    "NOTHING_TO_DO",
+    "DESTINATION_EXISTS",
+    "FULL",
+    "WRONG_HEAD",
+    "INVALID",
+];
+
+/// The other reasons of [`protocol::PaymentRefusal`] that a response 422 has.
+const PAYMENT_REASONS: [&str; 10] = [
+    "PAYMENT_NOT_ALLOWED",
+    "DESTINATION_NOT_ALLOWED",
+    "DESTINATION_NOT_ACTIVE",
+    "LIMIT_EXCEEDED",
+    "FROZEN",
+    "PAYMENTS_OFF",
+    "FEE_TOO_HIGH",
+    "OTHER_CONTENT",
+    "ACCOUNT_NONCE_TAKEN",
+    "PREPARE_AGAIN",
+];
 
 macro_rules! forms {
     ($($(#[doc = $doc:literal])+ $name:ident: $form:expr;)+) => {$(
@@ -56,6 +89,8 @@ fn one_of(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
 forms! {
     /// An address, in EIP-55 form.
     AddressText: text("^0x[0-9a-fA-F]{40}$", "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7");
+    /// The state of a payment.
+    PaymentStateName: one_of(PaymentState::ALL.map(PaymentState::published));
     /// A wallet's id.
     WalletId: text(
         "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
@@ -88,8 +123,8 @@ forms! {
         .examples([1_762_765_034_479_u64]);
     /// Opaque start of the next page.
     Cursor: text("^[A-Za-z0-9_-]{56}$", "");
-    /// An exchange at which wallets can be registered.
-    ExchangeName: one_of(Exchange::ALL.map(Exchange::as_str));
+    /// An exchange with orders. Trading keys are registered at all but lighter.
+    ExchangeName: one_of(Exchange::TRADED.map(Exchange::as_str));
     /// The state of a credential.
     State: one_of(Life::ALL.map(Life::as_str));
     /// The role of a listed agent.
@@ -131,6 +166,37 @@ forms! {
     TenantKeyState: one_of(["active", "expired", "revoked"]);
     /// What a tenant key may do.
     ScopeName: one_of(Scope::ALL.map(Scope::as_str));
+    /// An approver's name within its authority.
+    ApproverId: text("^[a-z0-9-]+$", "alice").min_length(Some(1)).max_length(Some(32));
+    /// The authority whose approvers sign: the tenant's, or the operator's.
+    QuorumName: one_of(["tenant", "root"]);
+    /// The number of a change of the payment policy.
+    ChangeNumber: ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(999_999_999_999_u64))
+        .examples([7]);
+    /// The SHA-256 of a change of the payment policy, in hex. 64 zeros: no change.
+    PolicyHash: text(
+        "^[0-9a-f]{64}$",
+        "5d41402abc4b2a76b9719d911017c592ae0d3f1f0a6c2b7f1e4e0e2e7f0f1a2b",
+    );
+    /// Unix seconds.
+    UnixSeconds: ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(4_102_444_800_u64))
+        .examples([1_790_000_000_u64]);
+    /// ECDSA with SHA-256, DER in hex.
+    DerSignature: text("^[0-9a-f]+$", "").min_length(Some(16)).max_length(Some(4096));
+    /// The state of a change of the payment policy.
+    ChangeStateName: one_of(["approving", "waiting", "active", "cancelled", "expired"]);
+    /// The system that pays: hyperliquid, aster, or evm: and the id of a chain.
+    VenueText: text("^(hyperliquid|aster|evm:[1-9][0-9]*)$", "hyperliquid");
+    /// A token at a venue.
+    AssetText: text("^(hyperliquid|aster|evm:[1-9][0-9]*)/[A-Za-z0-9.:_-]{1,40}$", "evm:56/USDT");
+    /// An amount of a token: a decimal number without a sign, an exponent or trailing zeros.
+    AmountText: text("^(0|[1-9][0-9]{0,19})(\\.[0-9]{0,17}[1-9])?$", "12.5");
     /// A network in CIDR notation, or one address.
     Network: text("", "203.0.113.0/24").min_length(Some(1)).max_length(Some(49));
     /// Seconds, up to 30 days.
@@ -182,8 +248,19 @@ forms! {
     MarginModeName: one_of(MarginMode::ALL.map(MarginMode::as_str));
     /// Where a page of executions starts: a time in Unix milliseconds.
     FillCursorText: text("^[0-9]{1,13}$", "1730869356000");
-    /// A rule of the trading policy.
-    PolicyRuleName: one_of(PolicyRule::ALL.map(PolicyRule::as_str));
+    /// The id of a payment.
+    TransferIdText: text("^[A-Za-z0-9._-]{1,64}$", "p-6e4bf6a51c4e4a529f0c8f5c0d3f7a10");
+    /// The state of a payment that the cosigner has counted. Only signed payments may still be made; the
+    /// words that begin with reported are claims of the service, which the cosigner cannot verify.
+    CountedStateName: one_of(CountedState::ALL.map(CountedState::as_str));
+    /// The outcome of a payment as the service reported it.
+    ReportedOutcomeName: one_of(ReportedOutcome::ALL.map(ReportedOutcome::as_str));
+    /// Opaque start of the next page.
+    PaymentCursor: text("^[A-Za-z0-9_-]+$", "").min_length(Some(1)).max_length(Some(220));
+    /// A rule of the trading policy, or the reason for which the payment policy refuses a change or a payment.
+    PolicyRuleName: one_of(
+        PolicyRule::ALL.map(PolicyRule::as_str).into_iter().chain(CHANGE_REASONS).chain(PAYMENT_REASONS)
+    );
     /// A stable code for programs to switch on.
     Code: text("^[A-Z][A-Z0-9_]+$", "WALLET_NOT_FOUND");
     /// Always true.

@@ -11,7 +11,7 @@ use shared::api::body::{JsonBody, PathName};
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
-use shared::api::exchange::{InPath, routes};
+use shared::api::exchange::{InPath, not_served, routes};
 use shared::api::idempotency::Idempotency;
 use shared::api::requests::DeleteAgent;
 use shared::api::responses::DataBody;
@@ -48,6 +48,7 @@ async fn delete_agent(
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
     let DeleteAgent { names } = DeleteAgent::read(&uri, &body)?;
     let registrar = registrars.of(exchange);
+    let registrar = registrar.ok_or_else(|| not_served(exchange.as_str()))?;
     let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let removed = registrar.remove_agent(&caller, &name, &agent).await;
     let removed = removed.map_err(|error| ApiError::credential(Action::RemoveAgent, error))?;

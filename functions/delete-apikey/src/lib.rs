@@ -11,7 +11,7 @@ use shared::api::body::JsonBody;
 use shared::api::credential_data::RevokedData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
-use shared::api::exchange::{InPath, routes};
+use shared::api::exchange::{InPath, not_served, routes};
 use shared::api::idempotency::Idempotency;
 use shared::api::requests::DeleteApiKey;
 use shared::api::responses::DataBody;
@@ -60,6 +60,7 @@ async fn delete_api_key(
 ) -> Result<Json<DataBody<RevokedData>>, ApiError> {
     let request = DeleteApiKey::read(&uri, &body)?;
     let registrar = state.registrars.of(exchange);
+    let registrar = registrar.ok_or_else(|| not_served(exchange.as_str()))?;
     let name =
         request.wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
     state.resolvers.resolve(exchange, &caller, &name).await;

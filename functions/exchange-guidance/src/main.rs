@@ -1,8 +1,6 @@
 //! The Lambda function `exchange-guidance`.
 
-use platform::env::ConfigError;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_entry::Error> {
-    lambda_entry::run(|_| Ok::<_, ConfigError>(exchange_guidance::router())).await
+    lambda_entry::run(exchange_guidance::router_from_env).await
 }

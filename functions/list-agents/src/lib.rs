@@ -10,7 +10,7 @@ use shared::api::access::Requires;
 use shared::api::credential_data::AgentsData;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
-use shared::api::exchange::{InPath, routes};
+use shared::api::exchange::{InPath, not_served, routes};
 use shared::api::responses::DataBody;
 use shared::api::wallet_names::WalletNames;
 use shared::caller::Caller;
@@ -41,6 +41,7 @@ async fn list_agents(
     uri: Uri,
 ) -> Result<Json<DataBody<AgentsData>>, ApiError> {
     let registrar = registrars.of(exchange);
+    let registrar = registrar.ok_or_else(|| not_served(exchange.as_str()))?;
     let names = WalletNames::in_query(&uri)?;
     let name = names.wallet(&registrar.custody.store, &caller.tenant).await?;
     let listed = registrar.list_agents(&caller, &name).await;

@@ -1,4 +1,6 @@
-//! The scheduled job that finds the outcome of every order on Aster whose response was lost.
+//! The scheduled job that finds the outcome of every order on Aster whose response was lost, and of
+//! every payment at Aster and on the EVM chains that is due. It reports the payments' outcomes to the
+//! cosigner.
 
 use std::time::Duration;
 
@@ -6,6 +8,7 @@ use platform::env::ConfigError;
 use platform::items::StoreError;
 use serde_json::{Value, json};
 use shared::exchanges::budget::Spender;
+use shared::money::{PaymentJob, Tracker};
 use shared::orders::{ResolveLimits, Trader};
 use shared::runtime::Runtime;
 
@@ -17,6 +20,8 @@ pub const RUN_TIME: Duration = Duration::from_secs(40);
 pub struct ResolveOrders {
     /// The orders.
     pub trader: Trader,
+    /// The payments.
+    pub payments: [PaymentJob; 2],
     /// The limits of a run.
     pub limits: ResolveLimits,
 }
@@ -27,14 +32,26 @@ pub struct ResolveOrders {
 /// Returns an error that names the missing variable.
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<ResolveOrders, ConfigError> {
     let trader = Trader::aster_from_env(runtime, Spender::Job)?;
-    Ok(ResolveOrders { trader, limits: ResolveLimits { limit: 200, run_time: RUN_TIME } })
+    let payments = [
+        PaymentJob::from_env(runtime, Tracker::aster_from_env(runtime, Spender::Job)?)?,
+        PaymentJob::from_env(runtime, Tracker::evm_from_env(runtime, Spender::Job)?)?,
+    ];
+    let limits = ResolveLimits { limit: 200, run_time: RUN_TIME };
+    Ok(ResolveOrders { trader, payments, limits })
 }
 
 impl lambda_entry::Job for ResolveOrders {
     type Error = StoreError;
 
     async fn run(&self) -> Result<Value, StoreError> {
-        let run = self.trader.resolve_due(&self.limits).await?;
+        // At the same time, so that neither waits for the other.
+        let [aster, chains] = &self.payments;
+        let (run, aster, chains) = tokio::join!(
+            self.trader.resolve_due(&self.limits),
+            aster.resolve_due(RUN_TIME),
+            chains.resolve_due(RUN_TIME)
+        );
+        let (run, paid) = (run?, aster?.and(chains?));
         Ok(json!({
             "resolved": run.resolved,
             "unknown": run.unknown,
@@ -42,6 +59,12 @@ impl lambda_entry::Job for ResolveOrders {
             "failed": run.failed,
             "more": run.more,
             "budgetExhausted": run.exhausted,
+            "payments": {
+                "settled": paid.settled,
+                "open": paid.open,
+                "failed": paid.failed,
+                "more": paid.more,
+            },
         }))
     }
 }

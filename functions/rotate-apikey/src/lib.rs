@@ -12,7 +12,7 @@ use shared::api::access::Requires;
 use shared::api::body::JsonBody;
 use shared::api::credential_error::Action;
 use shared::api::error::ApiError;
-use shared::api::exchange::{InPath, routes};
+use shared::api::exchange::{InPath, not_served, routes};
 use shared::api::idempotency::{HoldsSecret, Idempotency};
 use shared::api::requests;
 use shared::api::responses::{AsterData, DataBody, HyperliquidData, RotatedData};
@@ -65,6 +65,7 @@ async fn rotate_api_key(
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let registrar = state.registrars.of(exchange);
+    let registrar = registrar.ok_or_else(|| not_served(exchange.as_str()))?;
     let requests::RotateApiKey { wallet_id_or_address } =
         requests::RotateApiKey::read(&uri, &body)?;
     let wallet = wallet_id_or_address.wallet(&registrar.custody.store, &caller.tenant).await?;
@@ -82,6 +83,7 @@ async fn rotate_api_key(
             let data = RotatedData::new(AsterData::from(&rotated.registered), &rotated);
             Json(DataBody::new(Some(message), data, now_ms)).into_response()
         }
+        Exchange::Lighter => return Err(not_served(exchange.as_str())),
         Exchange::Hyperliquid => {
             let data = HyperliquidData::new(&rotated.registered, state.return_private_key)?;
             let data = RotatedData::new(data, &rotated);

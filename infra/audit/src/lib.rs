@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::scan::ScanError;
-use cosigner::audit::verify::{Verifier, exported as parse};
+use cosigner::audit::verify::{PolicyOrigin, Verifier, exported as parse};
+use domain::policy::Authority;
 use platform::aws::Aws;
 use platform::items::Item;
 use seal_audit::seal::Head;
@@ -41,6 +42,62 @@ pub enum Source {
     Endpoint(String),
 }
 
+/// What the caller knows about the deployment. The records of policy chains state these, and cannot
+/// prove them.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Pins {
+    /// The policy chains' id.
+    pub chain_id: Option<String>,
+    /// The public keys of the root authority, in hex.
+    pub root_keys: Vec<String>,
+    /// The public keys that may begin a tenant's policy, in hex.
+    pub first_keys: Vec<String>,
+    /// The shortest delay, seconds.
+    pub min_delay_s: Option<u64>,
+}
+
+impl Pins {
+    /// Returns what differs from the caller's knowledge.
+    fn wrong(&self, origin: &PolicyOrigin) -> Vec<&'static str> {
+        let other = |authority: &Option<Authority>, pinned: &[String]| {
+            let mut approvers = authority.iter().flat_map(|authority| &authority.approvers);
+            !pinned.is_empty() && approvers.any(|it| !pinned.contains(&it.public_key))
+        };
+        let chain_id = self.chain_id.as_ref().is_some_and(|pinned| *pinned != origin.chain_id);
+        let delay = self.min_delay_s.is_some_and(|least| origin.delays_s[1] < least);
+        let all = [
+            (chain_id, "the policy chain's id is another one"),
+            (other(&origin.root, &self.root_keys), "the root authority has another key"),
+            (other(&origin.first, &self.first_keys), "the first authority has another key"),
+            (delay, "the shortest delay is below the given one"),
+        ];
+        all.into_iter().filter(|(is_wrong, _)| *is_wrong).map(|(_, text)| text).collect()
+    }
+}
+
+fn described(origin: &PolicyOrigin) -> String {
+    let keys = |authority: &Option<Authority>| {
+        authority.as_ref().map_or_else(
+            || "none".to_owned(),
+            |authority| {
+                let approvers = authority.approvers.iter();
+                let keys = approvers.map(|it| format!("{} {}", it.id, it.public_key));
+                format!("{} of [{}]", authority.threshold, keys.collect::<Vec<_>>().join(", "))
+            },
+        )
+    };
+    let [delay, least, root] = origin.delays_s;
+    format!(
+        "{}: policy chain {} from record {}: first authority {}, root authority {}, delays {delay} s, \
+         at least {least} s, root {root} s",
+        origin.partition,
+        origin.chain_id,
+        origin.seq,
+        keys(&origin.first),
+        keys(&origin.root),
+    )
+}
+
 /// Verifies every chain and, with a public key, the seals. Prints each fault through `say`, and
 /// returns true if there are none.
 ///
@@ -50,6 +107,7 @@ pub async fn verify(
     source: &Source,
     table: &str,
     public_key: Option<&Path>,
+    pins: &Pins,
     now_ms: u64,
     say: impl Fn(&str),
 ) -> Result<bool, AuditError> {
@@ -87,6 +145,16 @@ pub async fn verify(
         say("seals not verified: pass --public-key");
     }
     let report = records.finish();
+    for origin in &report.origins {
+        say(&described(origin));
+        for wrong in pins.wrong(origin) {
+            sound = false;
+            say(&format!("{}: record {}: {wrong}", origin.partition, origin.seq));
+        }
+    }
+    for payment in &report.payments {
+        say(&format!("{}: {payment}", payment.partition));
+    }
     for (partition, fault) in &report.faults {
         say(&format!("{partition}: {fault}"));
     }

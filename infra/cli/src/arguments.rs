@@ -8,12 +8,14 @@ use domain::builder::{Builder, BuilderFee};
 use domain::ids::Exchange;
 use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::{
-    AllowedHost, AsterTarget, Engines, HyperliquidTarget, Limits, Options, Port, Ports,
+    AllowedHost, AsterTarget, Engines, HyperliquidTarget, LighterTarget, Limits, Options,
+    PAYMENT_DELAY_S, Port, Ports,
 };
 use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
 use shared::api::cors::Origins;
 use shared::api::trading::POLICY_DELAY_HOURS;
+use shared::exchanges::lighter::config::network_of_chain;
 use shared::exchanges::networks::{check_network, network_of};
 use shared::wallets::WALLETS_PER_TENANT;
 use url::Url;
@@ -76,6 +78,17 @@ pub(crate) struct Serve {
     /// Default: the network of --aster-url, else Hyperliquid's network.
     #[arg(long, env = "ASTER_CHAIN", value_parser = chain, global = true)]
     aster_chain: Option<HyperliquidChain>,
+    /// URL of Lighter; default: the simulator
+    ///
+    /// https, or http on loopback.
+    #[arg(long, env = "LIGHTER_URL", value_parser = url, global = true)]
+    lighter_url: Option<Url>,
+    /// Chain id of Lighter's network
+    #[arg(long, env = "LIGHTER_CHAIN_ID", default_value_t = 304, global = true)]
+    lighter_chain_id: u32,
+    /// Whether a key in the query is accepted on Lighter's routes
+    #[arg(long, env = "LIGHTER_KEYS_IN_QUERY", default_value_t = true, action = clap::ArgAction::Set, global = true)]
+    lighter_keys_in_query: bool,
     /// Chain id of a wallet's approval on Aster
     #[arg(long, env = "ASTER_SIGNATURE_CHAIN_ID", default_value_t = 56, global = true)]
     aster_signature_chain_id: u64,
@@ -110,6 +123,9 @@ pub(crate) struct Serve {
     /// Weight that may be used at Aster in a minute
     #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     aster_weight_per_minute: Option<u64>,
+    /// Requests that may be sent to Lighter in a minute
+    #[arg(long, env = "LIGHTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(20..))]
+    lighter_weight_per_minute: Option<u64>,
     /// Percent of an exchange's weight for one tenant alone
     #[arg(long, env = "TENANT_BUDGET_PERCENT", value_parser = clap::value_parser!(u64).range(1..=100))]
     tenant_budget_percent: Option<u64>,
@@ -119,6 +135,9 @@ pub(crate) struct Serve {
     /// Hours until a looser trading policy is in effect
     #[arg(long, env = "POLICY_DELAY_HOURS", default_value_t = POLICY_DELAY_HOURS, value_parser = clap::value_parser!(u32).range(..=168))]
     policy_delay_hours: u32,
+    /// Seconds until a looser payment policy is in effect
+    #[arg(long, env = "PAYMENT_DELAY_SECONDS", default_value_t = PAYMENT_DELAY_S, value_parser = clap::value_parser!(u32).range(..=2_592_000))]
+    payment_delay_seconds: u32,
     /// Browser origins that may call the API, comma-separated
     #[arg(long, env = "ALLOWED_ORIGINS", value_parser = origins, default_value = "")]
     allowed_origins: Origins,
@@ -153,6 +172,14 @@ pub(crate) struct Serve {
     /// Default: 3002, or a free port when 3002 is in use.
     #[arg(long)]
     aster_port: Option<u16>,
+    /// Port of Lighter's simulator; 0 picks a free port
+    ///
+    /// Default: 3003, or a free port when 3003 is in use.
+    #[arg(long)]
+    lighter_port: Option<u16>,
+    /// Port of the stand-in for EVM chains; 0 picks a free port
+    #[arg(long, default_value_t = 0)]
+    chains_port: u16,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -186,6 +213,12 @@ const HYPERLIQUID_PORT: u16 = 3001;
 /// Default port of Aster's simulator.
 const ASTER_PORT: u16 = 3002;
 
+/// Requests to Lighter's simulator in a minute.
+const LIGHTER_WEIGHT: u64 = 2_400;
+
+/// Port of Lighter's simulator.
+const LIGHTER_PORT: u16 = 3003;
+
 fn simulator_port(given: Option<u16>, default: u16) -> Port {
     given.map_or(Port::Preferred(default), Port::Exactly)
 }
@@ -208,8 +241,11 @@ impl Serve {
             sqs: self.sqs_port,
             hyperliquid: simulator_port(self.hyperliquid_port, HYPERLIQUID_PORT),
             aster: simulator_port(self.aster_port, ASTER_PORT),
+            lighter: simulator_port(self.lighter_port, LIGHTER_PORT),
+            chains: self.chains_port,
         };
         (options.hyperliquid, options.aster) = self.targets()?;
+        options.lighter = self.lighter()?;
         let budget = &mut options.budget;
         if let Some(weight) = self.hyperliquid_weight_per_minute {
             budget.per_minute[Exchange::Hyperliquid] = weight;
@@ -217,11 +253,17 @@ impl Serve {
         if let Some(weight) = self.aster_weight_per_minute {
             budget.per_minute[Exchange::Aster] = weight;
         }
+        // The simulator's limit is that of a premium account.
+        let simulated = self.lighter_url.is_none().then_some(LIGHTER_WEIGHT);
+        if let Some(weight) = self.lighter_weight_per_minute.or(simulated) {
+            budget.per_minute[Exchange::Lighter] = weight;
+        }
         if let Some(percent) = self.tenant_budget_percent {
             budget.tenant_percent = percent;
         }
         options.wallets_per_tenant = self.wallets_per_tenant;
         options.policy_delay_ms = u64::from(self.policy_delay_hours) * 60 * 60 * 1_000;
+        options.payment_delay_s = self.payment_delay_seconds;
         if let (Some(dynamodb), Some(kms)) = (&self.dynamodb_url, &self.kms_url) {
             let keys = (self.kms_key_id.as_deref(), self.cosigner_kms_key_id.as_deref());
             let env = |name: &str| std::env::var(name).ok();
@@ -238,7 +280,15 @@ impl Serve {
         Ok(options)
     }
 
-    /// Returns both exchanges, each with its network.
+    fn lighter(&self) -> Result<LighterTarget, ConfigError> {
+        let (url, chain_id) = (self.lighter_url.clone(), self.lighter_chain_id);
+        if let Some(url) = &url {
+            check_network(Exchange::Lighter, "LIGHTER_URL", url, network_of_chain(chain_id))?;
+        }
+        Ok(LighterTarget { url, chain_id, keys_in_query: self.lighter_keys_in_query })
+    }
+
+    /// Returns the exchanges at which wallets are registered, each with its network.
     fn targets(&self) -> Result<(HyperliquidTarget, AsterTarget), ConfigError> {
         let of_url = |url: &Option<Url>| url.as_ref().and_then(network_of);
         let hyperliquid = HyperliquidTarget {

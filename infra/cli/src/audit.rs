@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use domain::clock::Clock;
-use hyperdex_audit::{AuditError, Source, read_public_key, verify};
+use hyperdex_audit::{AuditError, Pins, Source, read_public_key, verify};
 use hyperdex_local::StartError;
 use hyperdex_local::data::with_tables;
 
@@ -34,6 +34,24 @@ pub(crate) enum AuditCommand {
         /// the local stack is audit-public-key.pem in its data directory.
         #[arg(long)]
         public_key: Option<PathBuf>,
+        /// Id of the policy chains
+        ///
+        /// Each record of a policy must have it. `hyperdex policy show` prints it.
+        #[arg(long)]
+        chain_id: Option<String>,
+        /// Public key of the root authority, in hex
+        ///
+        /// The records may name no other key of the root authority. Repeat the option for each key.
+        #[arg(long = "root-key")]
+        root_keys: Vec<String>,
+        /// Public key of a tenant's first approver, in hex
+        ///
+        /// The policies may begin with no other key. Repeat the option for each key.
+        #[arg(long = "first-key")]
+        first_keys: Vec<String>,
+        /// The shortest delay of the deployment, in seconds
+        #[arg(long = "min-delay-seconds")]
+        min_delay_s: Option<u64>,
         /// Name of the cosigner's table
         #[arg(long, default_value = hyperdex_local::COSIGNER_TABLE)]
         table: String,
@@ -52,13 +70,23 @@ enum VerifyError {
 impl AuditCommand {
     /// Runs the command. Without a source, it reads the data directory.
     pub(crate) async fn run(self, data_dir: &Path) -> ExitCode {
-        let Self::Verify { export, endpoint, public_key, table } = self;
+        let Self::Verify {
+            export,
+            endpoint,
+            public_key,
+            chain_id,
+            root_keys,
+            first_keys,
+            min_delay_s,
+            table,
+        } = self;
+        let pins = Pins { chain_id, root_keys, first_keys, min_delay_s };
         let source = match (export, endpoint) {
             (Some(export), _) => Some(Source::Export(export)),
             (None, Some(endpoint)) => Some(Source::Endpoint(endpoint)),
             (None, None) => None,
         };
-        match verified(source, data_dir, &table, public_key.as_deref()).await {
+        match verified(source, data_dir, &table, public_key.as_deref(), &pins).await {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::FAILURE,
             Err(error) => done(Err(error)),
@@ -72,15 +100,17 @@ async fn verified(
     data_dir: &Path,
     table: &str,
     public_key: Option<&Path>,
+    pins: &Pins,
 ) -> Result<bool, VerifyError> {
     let now_ms = Clock::system().now_ms();
     if let Some(source) = source {
-        return Ok(verify(&source, table, public_key, now_ms, say).await?);
+        return Ok(verify(&source, table, public_key, pins, now_ms, say).await?);
     }
     // Report an unreadable key before opening the tables.
     public_key.map(read_public_key).transpose()?;
     let verified = with_tables(data_dir, async |endpoint| {
-        verify(&Source::Endpoint(endpoint.to_owned()), table, public_key, now_ms, say).await
+        let source = Source::Endpoint(endpoint.to_owned());
+        verify(&source, table, public_key, pins, now_ms, say).await
     });
     Ok(verified.await??)
 }

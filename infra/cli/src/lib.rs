@@ -6,6 +6,7 @@ mod operate;
 mod serve;
 mod terminal;
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ use hyperdex_cloud::engines::CosignerEngine;
 use hyperdex_console::operator::ConsoleOptions;
 use hyperdex_local::commands::arguments::Place;
 use hyperdex_local::commands::keys::{self, KeysCommand};
+use hyperdex_local::commands::policy::{self, PolicyCommand};
 use hyperdex_local::commands::tenants::{self, TenantsCommand};
 use hyperdex_local::commands::wallets::{self, WalletsCommand};
 use hyperdex_local::{StartError, demo};
@@ -32,7 +34,12 @@ use arguments::Serve;
 use audit::AuditCommand;
 use operate::OperateCommand;
 use serve::{console, serve};
+use zeroize::Zeroizing;
+
 use terminal::{Terminal, asks, complain, done, failed, say};
+
+/// Threads for each core, unless `TOKIO_WORKER_THREADS` states their number.
+const THREADS_PER_CORE: usize = 8;
 
 /// Run HyperDEX Keys on this machine
 ///
@@ -60,6 +67,14 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Show, propose, approve and cancel payment policy changes
+    ///
+    /// The payment policy decides where a tenant's money may go. Only changes that approvers sign
+    /// alter it.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
     },
     /// Create, suspend and contain tenants
     Tenants {
@@ -115,10 +130,17 @@ pub fn command() -> clap::Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // A measurement's process handles requests on one thread, as a Lambda function does.
-    let mut runtime = match std::env::var("TOKIO_WORKER_THREADS").as_deref() {
+    let threads = std::env::var("TOKIO_WORKER_THREADS");
+    let mut runtime = match threads.as_deref() {
         Ok("1") => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
+    // A signature occupies a thread until it ends. With more threads than cores, the operating system
+    // divides the cores between the calls.
+    if threads.is_err() {
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        runtime.worker_threads(cores * THREADS_PER_CORE);
+    }
     match runtime.enable_all().build() {
         Ok(runtime) => runtime.block_on(run(cli)),
         Err(error) => failed(&error),
@@ -141,6 +163,7 @@ async fn run(cli: Cli) -> ExitCode {
             Command::Bench(_)
             | Command::Console(_)
             | Command::Keys { .. }
+            | Command::Policy { .. }
             | Command::Tenants { .. }
             | Command::Wallets { .. },
         ) => Targets::new()
@@ -201,6 +224,12 @@ async fn run(cli: Cli) -> ExitCode {
             let user = user();
             let place = place(&cli.serve.data_dir, &user);
             done(keys::run(&command, &place, asks, &Terminal).await)
+        }
+        Some(Command::Policy { command }) => {
+            let user = user();
+            let place = place(&cli.serve.data_dir, &user);
+            let key = std::env::var("HYPERDEX_API_KEY").ok().map(Zeroizing::new);
+            done(policy::run(&command, &place, key, asks, &Terminal).await)
         }
         Some(Command::Tenants { command }) => {
             let user = user();

@@ -41,6 +41,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     say(&format!("  SQS          {}", stack.sqs));
     say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0, chains.0)));
     say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1, chains.1)));
+    say(&format!("  chains       {}<chain id>  (simulator)", stack.chains));
     say(&format!("  data         {data}"));
     say(&match keys {
         0 => "  Tenant keys  none: every caller is the tenant local\n".to_owned(),

@@ -37,10 +37,11 @@ const FIELDS: &str = "now tenant readOnly stack region api hasMetrics renewWithi
     pending active rotating revoking expired expiring troubled unknownOrders total first webhooks \
     failing disabled records faults seals verified count last effective data symbols \
     maxOrderNotional maxPositionNotional maxLeverage ordersPerMinute reduceOnly maxSlippage \
-    webhookId url events status wallet";
+    webhookId url events status wallet payments \
+    paymentId kind amount asset venue destination countedState reference refusal reportedAt reportedBy";
 
 /// Every read, with text that the response must contain.
-const READS: [(&str, &str); 17] = [
+const READS: [(&str, &str); 18] = [
     ("about", "prod"),
     ("list?limit=1", "nextCursor"),
     ("list", "alice"),
@@ -58,6 +59,7 @@ const READS: [(&str, &str); 17] = [
     ("audit", "records"),
     ("policy?wallet=alice", "maxOrderNotional"),
     ("webhooks", "webhooks"),
+    ("payments", "payments"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

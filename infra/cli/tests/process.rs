@@ -24,9 +24,16 @@ fn demo_succeeds_without_showing_private_key() {
     let Output { status, stdout, stderr } = output.unwrap();
     let said = String::from_utf8_lossy(&stdout);
     assert!(status.success(), "{said}\n{}", String::from_utf8_lossy(&stderr));
-    for part in
-        ["POST /api/wallets", "aster/apikey", "hyperliquid/apikey", "noop", "DEPOSIT_REQUIRED"]
-    {
+    for part in [
+        "POST /api/wallets",
+        "aster/apikey",
+        "hyperliquid/apikey",
+        "noop",
+        "DEPOSIT_REQUIRED",
+        "POLICY_REFUSED",
+        "POST /api/policy/changes",
+        "allowed by record",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(
@@ -38,6 +45,7 @@ fn demo_succeeds_without_showing_private_key() {
     assert_eq!((keys, said.matches("apiPrivateKey").count()), (1, 1), "{said}");
     let shown = said.split("Shown, with simulated exchanges:").nth(1).unwrap();
     assert!(shown.contains("a position was opened and closed on both exchanges"), "{shown}");
+    assert!(shown.contains("a withdrawal that the signed policy allows reached"), "{shown}");
     assert!(!shown.contains("Not shown"), "{shown}");
 }
 

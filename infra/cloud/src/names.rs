@@ -4,6 +4,8 @@
 pub const WALLETS_TABLE: &str = "hyperdex-wallets";
 /// Cosigner's table.
 pub const COSIGNER_TABLE: &str = "hyperdex-cosigner";
+/// Table of the newest seal.
+pub const SEALS_TABLE: &str = "hyperdex-seals";
 /// KMS key A.
 pub const WALLETS_KEY: &str = "alias/hyperdex-wallets";
 /// KMS key B.

@@ -1,7 +1,7 @@
 // Charts of series over time.
 
 import { h, svg } from "./dom.js";
-import { EXCHANGES, badge } from "./parts.js";
+import { VENUES, badge } from "./parts.js";
 import * as time from "./time.js";
 
 const TITLES = {
@@ -27,7 +27,7 @@ const shown = (series, value) => `${Math.round(value * 10) / 10}${UNITS[series.u
 /** Returns the name of a series, with its exchange. */
 export function titleOf(series) {
   const title = TITLES[series.metric] ?? series.metric;
-  return series.exchange ? `${title}, ${EXCHANGES[series.exchange]}` : title;
+  return series.exchange ? `${title}, ${VENUES[series.exchange]}` : title;
 }
 
 /** Returns the sum of a series of counts, or the latest value of another one. */

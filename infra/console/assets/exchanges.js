@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { read } from "./api.js";
-import { EXCHANGES, badge, errorBox, every, facts, stamp, useBar } from "./parts.js";
+import { VENUES, badge, errorBox, every, facts, stamp, useBar } from "./parts.js";
 import * as time from "./time.js";
 
 export function show(main, { signal, about }) {
@@ -29,16 +29,16 @@ function why(one) {
 function card(one, about) {
   const paused = one.pausedUntil > time.now();
   if (!one.answered) {
-    return h("section", { class: "card", "aria-label": EXCHANGES[one.exchange] },
-      h("header", null, h("h2", null, EXCHANGES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "failing" : "not checked", one.failures > 0 ? "bad" : "dim")),
+    return h("section", { class: "card", "aria-label": VENUES[one.exchange] },
+      h("header", null, h("h2", null, VENUES[one.exchange]), paused ? badge("paused", "pending") : badge(one.failures > 0 ? "failing" : "not checked", one.failures > 0 ? "bad" : "dim")),
       facts(
         ["Failures", one.failures > 0 ? `${one.failures} in a row` : "none in a row"],
         paused && ["Paused", "until ", stamp(one.pausedUntil), why(one)]),
       h("p", null, "Weight of this minute: ", h("strong", null, one.weightUsed), ` of ${one.weightPerMinute}`),
       useBar(one.weightUsed, one.weightPerMinute, `${one.weightUsed} of ${one.weightPerMinute} used`));
   }
-  return h("section", { class: "card", "aria-label": EXCHANGES[one.exchange] },
-    h("header", null, h("h2", null, EXCHANGES[one.exchange]), badge(one.answered.ok ? "available" : "unavailable", one.answered.ok ? "active" : "bad"),
+  return h("section", { class: "card", "aria-label": VENUES[one.exchange] },
+    h("header", null, h("h2", null, VENUES[one.exchange]), badge(one.answered.ok ? "available" : "unavailable", one.answered.ok ? "active" : "bad"),
       paused && badge("paused", "pending"), badge(one.simulated ? "simulator" : "external", "dim")),
     facts(
       ["URL", h("code", null, one.url)], ["Network", one.network],

@@ -8,6 +8,7 @@ import * as overview from "./overview.js";
 import * as wallets from "./wallets.js";
 import * as wallet from "./wallet.js";
 import * as trading from "./trading.js";
+import * as payments from "./payments.js";
 import * as webhooks from "./webhooks.js";
 import * as decisions from "./decisions.js";
 import * as renewals from "./renewals.js";
@@ -15,8 +16,8 @@ import * as exchanges from "./exchanges.js";
 import * as reference from "./reference.js";
 import * as metrics from "./metrics.js";
 
-const VIEWS = { overview, wallets, trading, webhooks, decisions, renewals, exchanges, reference, metrics };
-const TITLES = { overview: "Overview", wallets: "Wallets", trading: "Trading", webhooks: "Webhooks", decisions: "Decisions", renewals: "Renewals", exchanges: "Exchanges", reference: "API", metrics: "Metrics" };
+const VIEWS = { overview, wallets, trading, payments, webhooks, decisions, renewals, exchanges, reference, metrics };
+const TITLES = { overview: "Overview", wallets: "Wallets", trading: "Trading", payments: "Payments", webhooks: "Webhooks", decisions: "Decisions", renewals: "Renewals", exchanges: "Exchanges", reference: "API", metrics: "Metrics" };
 
 const main = document.getElementById("main");
 let about = null, leave = new AbortController(), shown = null;

@@ -2,7 +2,7 @@
 
 import { fill, h, say } from "./dom.js";
 import { read } from "./api.js";
-import { EXCHANGES, badge, every, jobText, short, stamp } from "./parts.js";
+import { EXCHANGES, VENUES, badge, every, jobText, short, stamp } from "./parts.js";
 import { panels, valueOf } from "./charts.js";
 import { rows } from "./decisions.js";
 import { source } from "./metrics.js";
@@ -76,7 +76,7 @@ function problemsOf({ overview, exchanges, decisions, metrics, failures }) {
     found.push({ kind: "bad", title: `Alarm ${alarm.name}`, about: alarm.description, links: [["#/metrics", "Metrics"]] });
   }
   for (const one of exchanges ?? []) {
-    const name = EXCHANGES[one.exchange], links = [["#/exchanges", "Exchanges"]];
+    const name = VENUES[one.exchange], links = [["#/exchanges", "Exchanges"]];
     if (one.pausedUntil > time.now()) found.push({ kind: "bad", title: `${name} is paused`, about: ["until ", stamp(one.pausedUntil)], links });
     else if (one.answered && !one.answered.ok) found.push({ kind: "bad", title: `${name} does not respond`, about: one.answered.trouble, links });
     else if (one.failures > 0) found.push({ kind: "pending", title: `${name} fails`, about: `${count(one.failures, "failure")} in a row`, links });
@@ -86,7 +86,7 @@ function problemsOf({ overview, exchanges, decisions, metrics, failures }) {
     add(unknownOrders.total, {
       kind: "bad", title: `${count(unknownOrders.total, "order")} of unknown outcome`,
       about: "The exchange may have executed them. The job of the service looks them up each minute.",
-      links: unknownOrders.first.map((one) => [`#/trading/${one.walletId}/${one.exchange}`, `${who(one)}: ${one.clientOrderId}, ${one.symbol} on ${EXCHANGES[one.exchange]}, for ${time.span(time.now() - one.since)}`]),
+      links: unknownOrders.first.map((one) => [one.exchange === "lighter" ? "#/exchanges" : `#/trading/${one.walletId}/${one.exchange}`, `${who(one)}: ${one.clientOrderId}, ${one.symbol} on ${VENUES[one.exchange]}, for ${time.span(time.now() - one.since)}`]),
     });
     const gone = expiring.first.filter((one) => one.expiresAt <= time.now()).length;
     add(unknownOrders.more, {

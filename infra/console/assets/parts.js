@@ -4,6 +4,8 @@ import { h, say, svg } from "./dom.js";
 import * as time from "./time.js";
 
 export const EXCHANGES = { aster: "Aster", hyperliquid: "Hyperliquid" };
+/** The exchanges with orders. On Lighter an account takes the place of a wallet. */
+export const VENUES = { ...EXCHANGES, lighter: "Lighter" };
 export const IDENTIFIER = "userId, walletId or address";
 
 /** Shortens an address or id to its first and last characters. */

@@ -23,7 +23,7 @@ macro_rules! file {
 }
 
 /// Path, content type and content of each file.
-const FILES: [(&str, &str, &str); 24] = [
+const FILES: [(&str, &str, &str); 27] = [
     ("/", HTML, include_str!("../assets/index.html")),
     file!("style.css", CSS),
     file!("icon.svg", SVG),
@@ -40,6 +40,9 @@ const FILES: [(&str, &str, &str); 24] = [
     file!("orders.js", SCRIPT),
     file!("trading.js", SCRIPT),
     file!("policy.js", SCRIPT),
+    file!("payments.js", SCRIPT),
+    file!("paid.js", SCRIPT),
+    file!("approver.js", SCRIPT),
     file!("webhooks.js", SCRIPT),
     file!("wallets.js", SCRIPT),
     file!("wallet.js", SCRIPT),

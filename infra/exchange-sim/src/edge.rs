@@ -41,6 +41,11 @@ impl Reply {
         Self { accepted, response: respond(status, "application/json", body.to_string()) }
     }
 
+    /// Returns JSON as it is sent, for numbers that `serde_json` writes otherwise.
+    pub(crate) fn raw_json(accepted: bool, status: StatusCode, body: String) -> Self {
+        Self { accepted, response: respond(status, "application/json", body) }
+    }
+
     pub(crate) fn text(status: StatusCode, body: &str) -> Self {
         let response = respond(status, "text/plain; charset=utf-8", body.to_owned());
         Self { accepted: false, response }

@@ -1,13 +1,14 @@
-//! Simulators of two exchanges that behave like the originals on the wire: [`hyperliquid`] and
-//! [`aster`].
+//! Simulators of three exchanges that behave like the originals on the wire: [`hyperliquid`],
+//! [`aster`] and [`lighter`], and of the chains on which they pay: [`chain`].
 //!
 //! Each is an in-memory server at the network edge, so tests run the code that ships, over real
 //! HTTP. A simulator verifies everything: it rebuilds the typed data of every request, and recovers
 //! the signer with `alloy`. The product signs with other libraries, so this is an independent
 //! check. A simulator enforces nonces, names, slots, expiries and deposits, with the exchanges' own
 //! error texts. Aster also has its legacy API V1, which issues keys with a secret ([`aster::v1`]).
+//! Lighter's signatures are of another kind, and are verified by [`lighter::proof`].
 //!
-//! Both trade: they have order books, positions, margin and trigger orders. Tests set prices, the
+//! All trade: they have order books, positions, margin and trigger orders. Tests set prices, the
 //! house's liquidity and balances (`set_price`, `set_liquidity`, `deposit_amount`, `set_mode`), and
 //! read what became of each client's id (`executions`). A person does the same over HTTP
 //! ([`steer`]).
@@ -35,11 +36,13 @@ pub use alloy_primitives::Address;
 use alloy_primitives::U256;
 
 pub mod aster;
+pub mod chain;
 mod edge;
 mod eip712;
 pub mod faults;
 pub mod hyperliquid;
 pub mod journal;
+pub mod lighter;
 mod market;
 mod nonces;
 pub mod requests;

@@ -4,7 +4,6 @@
 //! The real exchanges have no such paths. Pages in a browser cannot use them: a request must name a
 //! loopback host, must not have an origin, and must have a JSON body.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alloy_primitives::Address;
@@ -14,71 +13,19 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode, Uri, header};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::faults::Fault;
-use crate::market::{Engine, Execution, Level, Num, Order, Side};
+use crate::market::{Engine, Level, Num, Side};
 use crate::parse_address;
+
+mod shown;
+
+pub use shown::{Executed, OpenOrder, Payment};
 
 /// Price and quantity of an offer of the house, as decimals.
 pub type Quote = (String, String);
-
-/// What became of one client's id.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Executed {
-    /// Number of orders with the id that the exchange accepted.
-    pub accepted: u32,
-    /// Quantity that all of them filled, as a decimal.
-    pub filled: String,
-    /// Hashes of the signed requests that were accepted.
-    pub requests: BTreeSet<String>,
-}
-
-impl From<Execution> for Executed {
-    fn from(execution: Execution) -> Self {
-        let Execution { accepted, filled, requests } = execution;
-        Self { accepted, filled: filled.text(), requests }
-    }
-}
-
-/// An open order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OpenOrder {
-    /// The exchange's number.
-    pub order_id: u64,
-    /// The client's id.
-    pub client_order_id: Option<String>,
-    /// Name of the market.
-    pub symbol: String,
-    /// Whether the order buys.
-    pub buy: bool,
-    /// Decimal.
-    pub price: String,
-    /// Decimal.
-    pub quantity: String,
-    /// Decimal.
-    pub filled: String,
-    /// The exchange's word.
-    pub status: &'static str,
-}
-
-impl OpenOrder {
-    pub(crate) fn new(order: &Order, status: &'static str) -> Self {
-        Self {
-            order_id: order.oid,
-            client_order_id: order.client.clone(),
-            symbol: order.market.clone(),
-            buy: order.buy,
-            price: order.price.text(),
-            quantity: order.size.text(),
-            filled: order.filled.text(),
-            status,
-        }
-    }
-}
 
 /// A simulator that can be steered.
 pub(crate) trait Steered: Clone + Send + Sync + 'static {
@@ -93,6 +40,7 @@ pub(crate) trait Steered: Clone + Send + Sync + 'static {
     fn state(&self) -> Value;
     fn executed(&self, account: Address) -> Value;
     fn account(&self, account: Address) -> Value;
+    fn paid(&self, account: Address) -> Value;
 }
 
 /// Returns the routes that steer a simulator.
@@ -120,6 +68,7 @@ pub(crate) fn router<S: Steered>(simulator: S) -> Router {
         .route("/_sim/faults", clear)
         .route("/_sim/state", read.clone())
         .route("/_sim/executions", read.clone())
+        .route("/_sim/payments", read.clone())
         .route("/_sim/account", read)
         .with_state(Arc::new(simulator))
 }
@@ -254,7 +203,7 @@ enum MarginWord {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct NextFault {
+pub(crate) struct NextFault {
     target: String,
     fault: String,
     ms: Option<u64>,
@@ -262,15 +211,25 @@ struct NextFault {
     body: Option<String>,
 }
 
-type Refused = (StatusCode, &'static str);
+/// A refusal of a steering request.
+pub(crate) type Refused = (StatusCode, &'static str);
 
-const SHAPE: Refused =
+pub(crate) const SHAPE: Refused =
     (StatusCode::BAD_REQUEST, "the body has a missing, unknown or invalid field");
 
-fn change<S: Steered>(simulator: &S, path: &str, body: &[u8]) -> Result<Value, Refused> {
-    fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
-        serde_json::from_slice(body).map_err(|_| SHAPE)
+impl NextFault {
+    /// Returns the path or kind of the requests.
+    pub(crate) fn target(&self) -> &str {
+        &self.target
     }
+}
+
+/// Reads the body of a steering request.
+pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
+    serde_json::from_slice(body).map_err(|_| SHAPE)
+}
+
+fn change<S: Steered>(simulator: &S, path: &str, body: &[u8]) -> Result<Value, Refused> {
     let done = match path {
         "/_sim/price" => {
             let Price { symbol, mark } = read(body)?;
@@ -307,7 +266,8 @@ fn change<S: Steered>(simulator: &S, path: &str, body: &[u8]) -> Result<Value, R
     done.then(|| json!({"done": true})).ok_or(SHAPE)
 }
 
-fn fault(next: &NextFault) -> Option<Fault> {
+/// Returns the fault of a steering request.
+pub(crate) fn fault(next: &NextFault) -> Option<Fault> {
     let status = || Some((next.status?, next.body.clone().unwrap_or_default()));
     Some(match next.fault.as_str() {
         "garbage" => Fault::Garbage,
@@ -334,11 +294,13 @@ fn look<S: Steered>(simulator: &S, uri: &Uri) -> Result<Value, Refused> {
     let account = account.ok_or(SHAPE)?;
     Ok(match uri.path() {
         "/_sim/account" => simulator.account(account),
+        "/_sim/payments" => simulator.paid(account),
         _ => simulator.executed(account),
     })
 }
 
-fn answer(
+/// Answers a steering request, unless a page in a browser may have sent it.
+pub(crate) fn answer(
     headers: &HeaderMap,
     has_body: bool,
     apply: impl FnOnce() -> Result<Value, Refused>,

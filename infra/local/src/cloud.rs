@@ -6,7 +6,9 @@ use std::sync::Arc;
 use hyperdex_cloud::dynamodb;
 use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::kms::{self, Kms};
-use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_cloud::names::{
+    COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE, WALLETS_KEY, WALLETS_TABLE,
+};
 use hyperdex_cloud::queue::{self, Queue};
 use hyperdex_cloud::stream::{self, EngineStream, Source};
 use hyperdex_listen::{Stop, bind, serve, url};
@@ -90,7 +92,12 @@ impl Cloud {
         }
         let database = dynamodb::open(&data)?;
         stream::index(&data)?;
-        servers.push(dynamodb::serve_with_conflicts(listener, database.clone(), stop.clone()));
+        servers.push(dynamodb::serve_with_conflicts(
+            listener,
+            database.clone(),
+            &data,
+            stop.clone(),
+        ));
         create_tables(&aws).await?;
         if options.stream {
             dynamodb::keep_stream(&aws.dynamodb(), WALLETS_TABLE).await?;
@@ -136,11 +143,12 @@ impl Cloud {
     }
 }
 
-/// Creates both tables with their indexes, as in the template.
+/// Creates the tables with their indexes, as in the template.
 async fn create_tables(aws: &Aws) -> Result<(), StartError> {
     let (client, ttl) = (aws.dynamodb(), Some("expiresAtS"));
     dynamodb::create_table(&client, WALLETS_TABLE, ttl, &IndexShape::all()).await?;
-    Ok(dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?)
+    dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?;
+    Ok(dynamodb::create_table(&client, SEALS_TABLE, None, &[]).await?)
 }
 
 async fn start_queue(

@@ -1,5 +1,8 @@
 //! The product's main calls, sent by a client to a stack of its own.
 
+mod payments;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use domain::clock::Clock;
@@ -35,6 +38,7 @@ struct Demo {
     stack: Stack,
     http: reqwest::Client,
     clock: Clock,
+    data_dir: PathBuf,
     say: fn(&str),
 }
 
@@ -48,6 +52,7 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     options.ports = Ports::default();
     // Log lines would hide the transcript.
     options.quiet = true;
+    options.payment_delay_s = payments::DELAY_S;
     let (chain, aster_chain) = (options.hyperliquid.chain, options.aster.agent_chain_id());
     let simulated = options.hyperliquid.url.is_none();
     let all_simulated = simulated && options.aster.url.is_none();
@@ -56,7 +61,7 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
     say(&format!("HyperDEX Keys at {}", stack.api));
     say(&format!("  Hyperliquid  {}", stack.hyperliquid));
     say(&format!("  Aster        {}", stack.aster));
-    let demo = Demo { stack, http: client()?, clock, say };
+    let demo = Demo { stack, http: client()?, clock, data_dir: data.path().to_owned(), say };
 
     demo.call("Check the service's health.", "GET", "/api/health", None, 200).await?;
     let user = Some(json!({"userId": "user_123"}));
@@ -81,6 +86,12 @@ pub async fn run(mut options: Options, say: fn(&str)) -> Result<(), DemoError> {
             demo.open_and_close(exchange, wallet).await?;
         }
         shown.push("a position was opened and closed on both exchanges");
+    }
+    if simulated {
+        demo.pay(wallet, chain).await?;
+        shown.push(
+            "a withdrawal that the signed policy allows reached the chain, and the log verifies",
+        );
     }
     if simulated {
         demo.show_error().await?;
@@ -112,6 +123,18 @@ impl Demo {
         body: Option<Value>,
         status: u16,
     ) -> Result<Value, DemoError> {
+        self.call_with(what, method, path, (body, None), status).await
+    }
+
+    /// Like [`Self::call`], with an `Idempotency-Key` for the body.
+    async fn call_with(
+        &self,
+        what: &str,
+        method: &str,
+        path: &str,
+        (body, key): (Option<Value>, Option<&str>),
+        status: u16,
+    ) -> Result<Value, DemoError> {
         (self.say)(&format!("\n{what}"));
         let shown = body.as_ref().map(Value::to_string).unwrap_or_default();
         (self.say)(format!("  > {method} {path} {shown}").trim_end());
@@ -124,7 +147,12 @@ impl Demo {
                 .header("content-type", "application/json")
                 .body(body.to_string()),
         };
-        let (answered, answer) = send(request.header("x-api-key", "demo")).await?;
+        let mut request = request.header("x-api-key", "demo");
+        if let Some(key) = key {
+            (self.say)(&format!("  > Idempotency-Key: {key}"));
+            request = request.header("idempotency-key", key);
+        }
+        let (answered, answer) = send(request).await?;
         self.show(answered, &answer);
         if answered.as_u16() != status {
             return Err(failed(format!("{method} {path} returned {answered}, expected {status}")));

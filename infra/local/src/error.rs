@@ -34,6 +34,9 @@ pub enum StartError {
     /// The tenant keys cannot be read or changed.
     #[error(transparent)]
     Keys(#[from] crate::keys::KeysError),
+    /// The local approver's key cannot be used.
+    #[error(transparent)]
+    Approver(#[from] crate::approver::ApproverKeyError),
     /// The data directory's files do not belong together.
     #[error(transparent)]
     Damaged(#[from] Damaged),

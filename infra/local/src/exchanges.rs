@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use domain::builder::Builder;
 use domain::clock::Clock;
 use domain::intent::HyperliquidChain;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid, lighter};
 use hyperdex_listen::{Port, Stop, bind_port, serve, url};
 use platform::networks::aster_agent_chain_id;
+use shared::exchanges::lighter::config::{MAINNET, TESTNET};
 use url::Url;
 
 use crate::error::StartError;
@@ -36,6 +37,23 @@ pub struct AsterTarget {
     pub v1: bool,
     /// The builder that wallets approve and that orders carry.
     pub builder: Option<Builder>,
+}
+
+/// Lighter, real or simulated.
+#[derive(Clone, Debug)]
+pub struct LighterTarget {
+    /// URL of an exchange to use in place of the simulator.
+    pub url: Option<Url>,
+    /// Chain id of the network for which requests are signed.
+    pub chain_id: u32,
+    /// Whether the published form with the key in the query is accepted.
+    pub keys_in_query: bool,
+}
+
+impl Default for LighterTarget {
+    fn default() -> Self {
+        Self { url: None, chain_id: MAINNET, keys_in_query: true }
+    }
 }
 
 impl AsterTarget {
@@ -86,6 +104,29 @@ pub fn simulate_aster(target: &AsterTarget, clock: Clock) -> aster::Exchange {
     rules.signature_chain_ids = vec![target.signature_chain_id];
     exchange.set_rules(rules);
     exchange
+}
+
+/// Creates a simulator of Lighter for a target's network.
+#[must_use]
+pub fn simulate_lighter(target: &LighterTarget, clock: Clock) -> lighter::Exchange {
+    let network = match target.chain_id {
+        TESTNET => lighter::Network::Testnet,
+        _ => lighter::Network::Mainnet,
+    };
+    lighter::Exchange::new(network, std::sync::Arc::new(move || clock.now_ms()))
+}
+
+/// Creates the chains on which the simulators pay withdrawals and find deposits.
+#[must_use]
+pub fn simulate_chains(
+    hyperliquid: &hyperliquid::Exchange,
+    aster: &aster::Exchange,
+    clock: Clock,
+) -> Chains {
+    let chains = Chains::new(std::sync::Arc::new(move || clock.now_ms()));
+    hyperliquid.connect(&chains);
+    aster.connect(&chains);
+    chains
 }
 
 /// Returns the URL of an exchange. Starts the simulator if the target names no URL.

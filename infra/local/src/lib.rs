@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod apikeys;
+pub mod approver;
 mod cloud;
 pub mod commands;
 mod console;
@@ -23,6 +24,7 @@ mod keyring;
 pub mod keys;
 mod limits;
 mod options;
+mod payments;
 pub mod proof;
 mod routes;
 mod sim_state;
@@ -33,15 +35,15 @@ mod webhooks;
 pub use cloud::HEADS;
 pub use data::MIN_FREE;
 pub use error::{Damaged, StartError};
-pub use exchanges::{AsterTarget, HyperliquidTarget};
+pub use exchanges::{AsterTarget, HyperliquidTarget, LighterTarget};
 pub use hyperdex_cloud::engines::Engines;
 pub use hyperdex_cloud::names::{
-    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE,
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE, WALLETS_KEY, WALLETS_TABLE,
 };
 pub use hyperdex_listen::{AllowedHost, AllowedHostError, ClientBounds, Port};
 pub use identity::Fault;
 pub use limits::Limits;
-pub use options::{CosignerHost, Options, Ports};
+pub use options::{CosignerHost, Options, PAYMENT_DELAY_S, Ports};
 pub use routes::{Endpoints, routes};
 pub use stack::Stack;
 pub use trading::Traders;

@@ -17,10 +17,14 @@ use shared::exchanges::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS};
 use shared::wallets::WALLETS_PER_TENANT;
 use shared::webhooks::Targets;
 
-use crate::exchanges::{AsterTarget, HyperliquidTarget};
+use crate::exchanges::{AsterTarget, HyperliquidTarget, LighterTarget};
 use crate::limits::Limits;
 
 const HOUR_MS: u64 = 60 * 60 * 1_000;
+
+/// Seconds after which a looser payment policy is in effect on a local stack. In a deployment the
+/// default is a day.
+pub const PAYMENT_DELAY_S: u32 = 60;
 
 /// Process of the cosigner.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +52,10 @@ pub struct Ports {
     pub hyperliquid: Port,
     /// The simulator of Aster.
     pub aster: Port,
+    /// The simulator of Lighter.
+    pub lighter: Port,
+    /// The stand-in for the chains' nodes.
+    pub chains: u16,
 }
 
 /// Options of a stack.
@@ -65,6 +73,8 @@ pub struct Options {
     pub hyperliquid: HyperliquidTarget,
     /// Aster.
     pub aster: AsterTarget,
+    /// Lighter.
+    pub lighter: LighterTarget,
     /// Whether the simulators require a deposit before any action.
     pub require_deposit: bool,
     /// Whether a registration with Hyperliquid returns the agent's private key.
@@ -75,6 +85,8 @@ pub struct Options {
     pub order_timeout_ms: u64,
     /// Time after which a looser trading policy is in effect, in milliseconds.
     pub policy_delay_ms: u64,
+    /// Time after which a looser payment policy is in effect, in seconds.
+    pub payment_delay_s: u32,
     /// Limits of each tenant. `None` disables them.
     pub limits: Option<Limits>,
     /// What a key of the old form is without a record.
@@ -133,11 +145,13 @@ impl Options {
             expose: false,
             hyperliquid: HyperliquidTarget::default(),
             aster: AsterTarget::default(),
+            lighter: LighterTarget::default(),
             require_deposit: false,
             return_private_key: true,
             exchange_timeout_ms: CALL_TIMEOUT_MS,
             order_timeout_ms: ORDER_TIMEOUT_MS,
             policy_delay_ms: u64::from(POLICY_DELAY_HOURS) * HOUR_MS,
+            payment_delay_s: PAYMENT_DELAY_S,
             limits: None,
             keys_without_record: Unrecorded::default(),
             allowed_origins: Origins::default(),

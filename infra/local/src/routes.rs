@@ -4,8 +4,10 @@ use axum::{Extension, Router};
 use create_webhook::CreateWebhook;
 use delete_apikey::DeleteApiKeys;
 use deliver_webhook::DeliverWebhook;
-use domain::ids::{Exchange, PerExchange};
+use domain::clock::Clock;
 use domain::intent::MAX_AGENT_VALIDITY_MS;
+use domain::money::Chains as Networks;
+use exchange_sim::chain::CHAIN_IDS;
 use get_apikey::GetApiKey;
 use hyperdex_cloud::cosigner::FUNCTION;
 use hyperdex_cloud::names::WALLETS_TABLE;
@@ -22,10 +24,16 @@ use shared::api::idempotency::Memory;
 use shared::api::middleware::with_middleware;
 use shared::aws::SqsClient;
 use shared::credentials::{Registrar, Registrars};
+use shared::evm::Chains;
 use shared::exchanges::budget::Spender;
-use shared::exchanges::{AsterConfig, HyperliquidConfig, aster, aster_spot_url, hyperliquid};
+use shared::exchanges::{
+    AsterConfig, ExchangeClient, HyperliquidConfig, LighterConfig, aster, aster_public_url,
+    aster_spot_url, hyperliquid,
+};
 use shared::key_admin::KeyAdmin;
+use shared::money::{PaymentJob, Tracker, TrackerParts};
 use shared::orders::{Resolvers, TradeConfig, Trader, TraderParts};
+use shared::policy_chain::PolicyChain;
 use shared::store::StoreConfig;
 use shared::wallets::{Custody, CustodyConfig, RefreshBy};
 use shared::webhooks::{Deliverer, Deliveries, Lookup, Publisher, Replayer, Tester, Webhooks};
@@ -37,6 +45,7 @@ use url::Url;
 use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
+use crate::payments::{self, Payments};
 use crate::trading::{self, Traders};
 
 /// Addresses of the parts that the functions call.
@@ -56,6 +65,10 @@ pub struct Endpoints {
     pub hyperliquid: Url,
     /// URL of Aster.
     pub aster: Url,
+    /// URL of Lighter.
+    pub lighter: Url,
+    /// URL of the chains' nodes: each is at the path of its id.
+    pub chains: Url,
 }
 
 impl Endpoints {
@@ -82,6 +95,13 @@ impl Endpoints {
             refresh: RefreshBy::ThisProcess(format!("{}:refresh-shares", FUNCTION)),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
+    }
+
+    /// Returns the payment policies for one function, which invokes the cosigner by its alias, as in
+    /// AWS.
+    #[must_use]
+    pub fn policy_chain(&self, options: &Options, function: &str) -> PolicyChain {
+        PolicyChain::new(self.custody_of(options, function).cosigner, options.clock.clone())
     }
 
     /// What admits tenant keys by their records, with a client of its own.
@@ -138,11 +158,22 @@ impl Endpoints {
         }
     }
 
+    /// Returns the settings of Lighter's clients.
+    pub(crate) fn lighter_config(&self, options: &Options) -> LighterConfig {
+        LighterConfig {
+            url: self.lighter.clone(),
+            chain_id: options.lighter.chain_id,
+            call_timeout_ms: options.exchange_timeout_ms,
+            keys_in_query: options.lighter.keys_in_query,
+        }
+    }
+
     /// Returns the settings of Aster's clients.
     pub(crate) fn aster_config(&self, options: &Options) -> AsterConfig {
         AsterConfig {
             url: self.aster.clone(),
             spot_url: aster_spot_url(&self.aster),
+            public_url: aster_public_url(&self.aster),
             signature_chain_id: options.aster.signature_chain_id,
             chain: options.aster.chain,
             ip_whitelist: None,
@@ -194,7 +225,51 @@ impl Endpoints {
         Traders {
             aster: Trader::aster(parts(), &self.aster_config(options)),
             hyperliquid: Trader::hyperliquid(parts(), &self.hyperliquid_config(options)),
+            lighter: Trader::lighter(parts(), &self.lighter_config(options)),
+            payments: self.payments(options, spender),
         }
+    }
+
+    /// Returns the payments at all places, with clients of their own.
+    fn payments(&self, options: &Options, spender: Spender) -> Payments {
+        let parts = || {
+            let Custody { store, envelope, clock, random, .. } = self.custody(options);
+            TrackerParts {
+                store,
+                envelope,
+                keys: TradeConfig::default().keys,
+                chains: self.chains(&clock),
+                clock,
+                random,
+                budget: options.budget.clone(),
+                spender,
+                send_timeout_ms: options.order_timeout_ms,
+                networks: Networks {
+                    hyperliquid: options.hyperliquid.chain,
+                    aster: options.aster.chain,
+                },
+            }
+        };
+        let aster = Tracker::aster(parts(), &self.aster_config(options));
+        let hyperliquid = Tracker::hyperliquid(parts(), &self.hyperliquid_config(options));
+        let evm = Tracker::evm(parts());
+        let job = |function, tracker: &Tracker| PaymentJob {
+            tracker: tracker.clone(),
+            cosigner: self.custody_of(options, function).cosigner,
+        };
+        let jobs = vec![
+            job("resolve-orders-aster", &aster),
+            job("resolve-orders-hyperliquid", &hyperliquid),
+            job("resolve-orders-aster", &evm),
+        ];
+        Payments { aster, hyperliquid, evm, jobs }
+    }
+
+    /// Returns the clients of the chains that the stack can reach.
+    fn chains(&self, clock: &Clock) -> Chains {
+        let base = self.chains.as_str().trim_end_matches('/');
+        let url = |id| Some((id, Url::parse(&format!("{base}/{id}")).ok()?));
+        Chains::new(CHAIN_IDS.into_iter().filter_map(url), clock)
     }
 }
 
@@ -248,6 +323,15 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
         .merge(replay_webhook::router(ReplayWebhook { replayer, memory }))
 }
 
+fn policy(options: &Options, endpoints: &Endpoints) -> Router {
+    let chain = |function| endpoints.policy_chain(options, function);
+    Router::new()
+        .merge(get_policy::router(chain("get-policy")))
+        .merge(propose_policy_change::router(chain("propose-policy-change")))
+        .merge(approve_policy_change::router(chain("approve-policy-change")))
+        .merge(cancel_policy_change::router(chain("cancel-policy-change")))
+}
+
 /// Returns the routers of all functions on one port, behind the same middleware as in AWS, with
 /// clients of their own.
 ///
@@ -255,19 +339,20 @@ fn webhooks(options: &Options, endpoints: &Endpoints) -> Router {
 /// Returns an error when a client cannot be created.
 pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartError> {
     let store = endpoints.custody(options).store;
-    let custody = |function| endpoints.custody_of(options, function);
+    let custody = |function: &str| endpoints.custody_of(options, function);
     let registrars = endpoints.registrars(options, Spender::Caller);
     // All functions share one client of each exchange, and therefore its circuit.
-    let registrar = |exchange, function| {
-        let client = registrars.of(exchange).client.clone();
+    let (aster, hyperliquid) = (&registrars.aster.client, &registrars.hyperliquid.client);
+    let registrar = |client: &ExchangeClient, function| {
+        let client = client.clone();
         Registrar { custody: custody(function), client }
     };
     let registrars = |function| Registrars {
-        aster: registrar(Exchange::Aster, function),
-        hyperliquid: registrar(Exchange::Hyperliquid, function),
+        aster: registrar(aster, function),
+        hyperliquid: registrar(hyperliquid, function),
     };
     let traders = endpoints.traders(options, Spender::Caller);
-    let resolvers = Resolvers::new(PerExchange::from_fn(|it| traders.of(it).clone()));
+    let resolvers = Resolvers::new(traders.aster.clone(), traders.hyperliquid.clone());
     let return_private_key = options.return_private_key;
     let creator = custody("create-wallet").with_quota(options.wallets_per_tenant);
     let routes = Router::new()
@@ -280,9 +365,9 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         .merge(get_wallet::router(store.clone()))
         .merge(list_wallets::router(store.clone()))
         .merge(sign_message::router(custody("sign-message")))
-        .merge(register_aster::router(registrar(Exchange::Aster, "register-aster")))
+        .merge(register_aster::router(registrar(aster, "register-aster")))
         .merge(register_hyperliquid::router(RegisterHyperliquid {
-            registrar: registrar(Exchange::Hyperliquid, "register-hyperliquid"),
+            registrar: registrar(hyperliquid, "register-hyperliquid"),
             return_private_key,
         }))
         .merge(get_apikey::router(GetApiKey { store, clock: options.clock.clone() }))
@@ -297,10 +382,12 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         }))
         .merge(list_agents::router(registrars("list-agents")))
         .merge(delete_agent::router(registrars("delete-agent")))
-        .merge(exchange_guidance::router())
-        .merge(trading::functions(traders, endpoints.custody(options), options.policy_delay_ms))
+        .merge(exchange_guidance::router(options.hyperliquid.chain))
+        .merge(payments::functions(traders.payments.clone(), &custody))
+        .merge(trading::functions(traders, endpoints.custody(options), options))
         .merge(webhooks(options, endpoints))
-        .merge(tenant_keys(options, endpoints));
+        .merge(tenant_keys(options, endpoints))
+        .merge(policy(options, endpoints));
     let (clock, random) = (&options.clock, &options.random);
     let routes = routes.layer(Extension(endpoints.access(options)));
     let routes = with_middleware(routes, clock.clone(), random.clone());

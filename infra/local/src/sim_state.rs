@@ -1,6 +1,6 @@
 //! Persistent state of the simulators, as at a real exchange. Each simulator and network has two
 //! files in the data directory: a snapshot of accounts, agents and nonces, and a journal of orders,
-//! positions and balances.
+//! positions, balances and payments. The chains have a snapshot only.
 //!
 //! Both are written before the response to a change is sent, so a kill never undoes a change that a
 //! caller has seen. The snapshot is first: an order in the journal has its nonce in the snapshot,
@@ -18,7 +18,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use domain::intent::HyperliquidChain;
 use exchange_sim::journal::BadLine;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid, lighter};
 use http::Method;
 use hyperdex_cloud::error::CloudError;
 use hyperdex_cloud::files::{broken, replace};
@@ -31,6 +31,9 @@ const GROWTH: u64 = 8;
 
 /// The stack does not rewrite a journal of this size in bytes.
 const SMALL: u64 = 1 << 20;
+
+/// File of the chains' state. All networks share it, because they are different chains.
+const CHAINS: &str = "chains.json";
 
 /// A simulator with state to store.
 trait Simulator: Send + Sync {
@@ -69,12 +72,37 @@ macro_rules! simulator {
 
 simulator!(hyperliquid::Exchange);
 simulator!(aster::Exchange);
+simulator!(lighter::Exchange);
+
+/// The chains have no market.
+impl Simulator for Chains {
+    fn snapshot(&self) -> serde_json::Result<Vec<u8>> {
+        Self::snapshot(self)
+    }
+    fn restore(&self, snapshot: &[u8]) -> serde_json::Result<()> {
+        Self::restore(self, snapshot)
+    }
+    fn has_changes(&self) -> bool {
+        false
+    }
+    fn take_changes(&self) -> String {
+        String::new()
+    }
+    fn market_snapshot(&self) -> String {
+        String::new()
+    }
+    fn restore_market(&self, _lines: &str) -> Result<(), BadLine> {
+        Ok(())
+    }
+}
 
 /// State of the simulators.
 #[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) hyperliquid: KeptState,
     pub(crate) aster: KeptState,
+    pub(crate) lighter: KeptState,
+    pub(crate) chains: KeptState,
 }
 
 /// State of one simulator.
@@ -83,6 +111,9 @@ pub(crate) struct KeptState {
     file: PathBuf,
     journal: PathBuf,
     simulator: Arc<dyn Simulator>,
+    /// The chains on which the simulator pays. Written first: a payment that the simulator remembers
+    /// was made there, and one that only the chains remember is not made again.
+    chains: Option<Box<Self>>,
     written: Arc<Mutex<Written>>,
 }
 
@@ -97,19 +128,25 @@ struct Written {
 }
 
 impl Kept {
-    /// Restores both simulators from the data directory.
+    /// Restores the simulators from the data directory.
     pub(crate) fn open(
         options: &Options,
         hyperliquid: &hyperliquid::Exchange,
         aster: &aster::Exchange,
+        lighter: &lighter::Exchange,
+        chains: &Chains,
     ) -> Result<Self, CloudError> {
         let file = |name, chain| options.data_dir.join(file_name(name, chain));
         let of_hyperliquid = file("hyperliquid", options.hyperliquid.chain);
         let of_aster = file("aster", options.aster.chain);
-        Ok(Self {
-            hyperliquid: KeptState::open(of_hyperliquid, Arc::new(hyperliquid.clone()))?,
-            aster: KeptState::open(of_aster, Arc::new(aster.clone()))?,
-        })
+        let of_lighter =
+            options.data_dir.join(format!("lighter-{}.json", options.lighter.chain_id));
+        let chains = KeptState::open(options.data_dir.join(CHAINS), Arc::new(chains.clone()))?;
+        let hyperliquid = KeptState::open(of_hyperliquid, Arc::new(hyperliquid.clone()))?;
+        let aster = KeptState::open(of_aster, Arc::new(aster.clone()))?;
+        let lighter = KeptState::open(of_lighter, Arc::new(lighter.clone()))?;
+        let (hyperliquid, aster) = (hyperliquid.after(&chains), aster.after(&chains));
+        Ok(Self { hyperliquid, aster, lighter, chains })
     }
 }
 
@@ -129,7 +166,7 @@ impl KeptState {
         if let Some(bytes) = read(&file)? {
             simulator.restore(&bytes).map_err(|_| foreign(&file))?;
         }
-        let state = Self { file, journal, simulator, written: Arc::default() };
+        let state = Self { file, journal, simulator, chains: None, written: Arc::default() };
         if let Some(bytes) = read(&state.journal)? {
             // A kill during a write leaves an incomplete last line, whose response was not sent.
             let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -142,6 +179,11 @@ impl KeptState {
             rewritten.map_err(|error| broken(&state.journal, &error))?;
         }
         Ok(state)
+    }
+
+    /// Writes the state of the chains before its own.
+    fn after(self, chains: &Self) -> Self {
+        Self { chains: Some(Box::new(chains.clone())), ..self }
     }
 
     /// Wraps the simulator's routes so that the state is written after each change.
@@ -161,6 +203,10 @@ impl KeptState {
         let changes = self.simulator.take_changes();
         let is_large = written.journal > SMALL.max(written.compact * GROWTH);
         let compact = is_large.then(|| self.simulator.market_snapshot());
+        // After the changes were taken, so that every payment in them is on its chain.
+        if let Some(chains) = &self.chains {
+            chains.write();
+        }
         match self.simulator.snapshot() {
             Ok(bytes) if bytes == written.snapshot => {}
             Ok(bytes) => match replace(&self.file, &bytes) {
@@ -265,6 +311,22 @@ mod tests {
         // The incomplete line is gone.
         let (again, _) = opened(directory.path());
         assert_eq!(sorted(&again), sorted(&before));
+    }
+
+    #[test]
+    fn simulator_writes_the_chains_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let chains = Chains::new(Arc::new(|| 1_790_000_000_000));
+        let file = || directory.path().join(CHAINS);
+        let kept = KeptState::open(file(), Arc::new(chains.clone())).unwrap();
+        let (aster, state) = opened(directory.path());
+        let state = state.after(&kept);
+        assert!(chains.fund(56, account(1), "USDT", "12.5"));
+        assert!(aster.deposit_amount(account(1), "1"));
+        state.write();
+        let again = Chains::new(Arc::new(|| 1_790_000_000_000));
+        KeptState::open(file(), Arc::new(again.clone())).unwrap();
+        assert_eq!(again.balance_of(56, account(1), "USDT"), "12.5");
     }
 
     #[test]

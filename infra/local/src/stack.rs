@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use axum::Router;
 use cosigner::Setting;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, chain::Chains, hyperliquid, lighter};
 use futures_util::future::join_all;
 use hyperdex_cloud::cosigner::{self as cosigner_host, CosignerProcess, CosignerSettings};
 use hyperdex_cloud::engines::Engines;
-use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_TABLE};
+use hyperdex_cloud::names::{AUDIT_KEY, COSIGNER_TABLE, SEALS_TABLE};
 use hyperdex_console::Simulators;
-use hyperdex_listen::{Stop, bind, serve, serve_clients, url};
+use hyperdex_listen::{Port, Stop, bind, serve, serve_clients, url};
 use platform::aws::Aws;
 use seal_audit::SealAudit;
 use shared::credentials::Registrars;
@@ -25,6 +25,7 @@ use url::Url;
 
 use crate::admin::Admin;
 use crate::apikeys;
+use crate::approver::ApproverKey;
 use crate::cloud::Cloud;
 use crate::console::with_console;
 use crate::control::Control;
@@ -60,10 +61,18 @@ pub struct Stack {
     pub hyperliquid: Url,
     /// URL of Aster.
     pub aster: Url,
+    /// URL of Lighter.
+    pub lighter: Url,
     /// The simulator of Hyperliquid. Unused when the options name another URL.
     pub hyperliquid_sim: hyperliquid::Exchange,
     /// The simulator of Aster. Unused when the options name another URL.
     pub aster_sim: aster::Exchange,
+    /// The simulator of Lighter. Unused when the options name another URL.
+    pub lighter_sim: lighter::Exchange,
+    /// The chains on which the simulators pay and find deposits.
+    pub chains_sim: Chains,
+    /// URL of the chains' nodes, without the chain's id.
+    pub chains: Url,
     /// Router of the API, for calls without a socket.
     pub router: Router,
     /// Party 1 of the API.
@@ -111,6 +120,8 @@ impl Stack {
         let (mut parts, stop) = Servers::new();
 
         directory.check_kind(options.engines.is_some())?;
+        // Its public half is in the cosigner's policy.
+        ApproverKey::of_directory(&options.data_dir)?;
         let Cloud { kms, dynamodb, source, webhooks_off, sqs, queue, health } =
             Cloud::start(&options, &directory, &mut parts.running, &stop).await?;
         let settings = CosignerSettings {
@@ -140,10 +151,12 @@ impl Stack {
 
         let clock = options.clock.clone();
         let hyperliquid_sim = exchanges::simulate_hyperliquid(&options.hyperliquid, clock.clone());
-        let aster_sim = exchanges::simulate_aster(&options.aster, clock);
+        let aster_sim = exchanges::simulate_aster(&options.aster, clock.clone());
+        let lighter_sim = exchanges::simulate_lighter(&options.lighter, clock.clone());
+        let chains_sim = exchanges::simulate_chains(&hyperliquid_sim, &aster_sim, clock);
         hyperliquid_sim.require_deposit(options.require_deposit);
         aster_sim.require_deposit(options.require_deposit);
-        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim)?;
+        let kept = Kept::open(&options, &hyperliquid_sim, &aster_sim, &lighter_sim, &chains_sim)?;
         let hyperliquid = exchanges::place(
             "Hyperliquid's simulator",
             options.hyperliquid.url.as_ref(),
@@ -160,6 +173,23 @@ impl Stack {
             stop.clone(),
         )
         .await?;
+        let lighter = exchanges::place(
+            "Lighter's simulator",
+            options.lighter.url.as_ref(),
+            kept.lighter.keeping(lighter_sim.router()),
+            (options.ip, options.ports.lighter),
+            stop.clone(),
+        )
+        .await?;
+
+        let chains = exchanges::place(
+            "the stand-in for chains",
+            None,
+            kept.chains.keeping(chains_sim.router()),
+            (options.ip, Port::Exactly(options.ports.chains)),
+            stop.clone(),
+        )
+        .await?;
 
         let deliveries = format!("{sqs}/queue/deliveries");
         let listener = bind("API Gateway", options.ip, 0).await?;
@@ -168,8 +198,17 @@ impl Stack {
         let control_plane =
             apikeys::router(KeyFile::new(&options.data_dir), made_with.0, made_with.1);
         parts.running.push(serve(listener, control_plane, stop));
-        let endpoints =
-            Endpoints { dynamodb, kms, lambda, deliveries, api_gateway, hyperliquid, aster };
+        let endpoints = Endpoints {
+            dynamodb,
+            kms,
+            lambda,
+            deliveries,
+            api_gateway,
+            hyperliquid,
+            aster,
+            lighter,
+            chains,
+        };
         let (publish, deliver) = endpoints.webhooks(&options)?;
         let pump = Pump { publish, deliver, queue, source };
         let custody = endpoints.custody(&options);
@@ -182,7 +221,8 @@ impl Stack {
             hyperliquid: options.hyperliquid.url.is_none().then(|| hyperliquid_sim.clone()),
         };
         let aws = options.aws(&endpoints.dynamodb, &endpoints.kms, &endpoints.lambda);
-        let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone());
+        let seal = SealAudit::new(&aws, COSIGNER_TABLE, AUDIT_KEY, options.clock.clone())
+            .with_newest(Some(SEALS_TABLE.to_owned()));
         let traders = endpoints.traders(&options, Spender::Job);
         let scheduled = Jobs::new(
             jobs.clone(),
@@ -197,13 +237,23 @@ impl Stack {
         let admin = Admin::local(
             endpoints.key_admin(&options),
             scheduled.renewal(),
-            options.clock.clone(),
+            endpoints.policy_chain(&options, "operator"),
             options.random.clone(),
         );
         let control = Control::new(jobs_now, custody_now, &simulators, kept, admin.clone());
         callers.running.push(control.serve(&options.data_dir, callers_stop.clone())?);
         let served = with_console(router.clone(), &options, &endpoints, simulators)?;
-        let Endpoints { dynamodb, kms, lambda, api_gateway, hyperliquid, aster, .. } = endpoints;
+        let Endpoints {
+            dynamodb,
+            kms,
+            lambda,
+            api_gateway,
+            hyperliquid,
+            aster,
+            lighter,
+            chains,
+            ..
+        } = endpoints;
         let address = url(&api);
         let api = api.allow(&options.allowed_hosts);
         let made_with = (options.clock.clone(), options.random.clone());
@@ -218,8 +268,12 @@ impl Stack {
             api_gateway,
             hyperliquid,
             aster,
+            lighter,
             hyperliquid_sim,
             aster_sim,
+            lighter_sim,
+            chains_sim,
+            chains,
             router,
             custody,
             jobs,

@@ -3,9 +3,12 @@
 use axum::Router;
 use domain::ids::Exchange;
 use serde_json::{Value, json};
-use shared::api::trading::{PolicyReads, PolicyWrites};
+use shared::api::trading::{LighterKeys, PolicyReads, PolicyWrites};
 use shared::orders::{ResolveLimits, Trader};
 use shared::wallets::Custody;
+
+use crate::options::Options;
+use crate::payments::Payments;
 
 /// The orders of each exchange.
 #[derive(Clone, Debug)]
@@ -14,6 +17,10 @@ pub struct Traders {
     pub aster: Trader,
     /// Hyperliquid.
     pub hyperliquid: Trader,
+    /// Lighter.
+    pub lighter: Trader,
+    /// The payments.
+    pub payments: Payments,
 }
 
 impl Traders {
@@ -23,11 +30,12 @@ impl Traders {
         match exchange {
             Exchange::Aster => &self.aster,
             Exchange::Hyperliquid => &self.hyperliquid,
+            Exchange::Lighter => &self.lighter,
         }
     }
 
-    /// Finds the outcome of the orders of each exchange whose response was lost, and returns the
-    /// summaries.
+    /// Finds the outcome of the orders of each exchange whose response was lost, and of the payments
+    /// that are due, and returns the summaries.
     ///
     /// # Errors
     /// Fails when the table cannot be read.
@@ -36,7 +44,7 @@ impl Traders {
         limits: &ResolveLimits,
     ) -> Result<Value, platform::items::StoreError> {
         let mut summary = json!({});
-        for exchange in Exchange::ALL {
+        for exchange in Exchange::TRADED {
             let run = self.of(exchange).resolve_due(limits).await?;
             summary[exchange.as_str()] = json!({
                 "resolved": run.resolved,
@@ -47,17 +55,24 @@ impl Traders {
                 "budgetExhausted": run.exhausted,
             });
         }
+        let run = self.payments.resolve(limits.run_time).await?;
+        summary["payments"] = json!({
+            "settled": run.settled,
+            "open": run.open,
+            "failed": run.failed,
+            "more": run.more,
+        });
         Ok(summary)
     }
 }
 
-/// Returns the routers of the functions of orders and trading policies. A looser policy is in effect
-/// after `policy_delay_ms`.
-pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64) -> Router {
-    let Traders { aster, hyperliquid } = traders;
+/// Returns the routers of the functions of orders and trading policies.
+pub(crate) fn functions(traders: Traders, custody: Custody, options: &Options) -> Router {
+    let Traders { aster, hyperliquid, lighter, .. } = traders;
     let Custody { store, clock, random, .. } = custody;
     Router::new()
         .merge(accounts(&aster, &hyperliquid))
+        .merge(of_lighter(&lighter, options.lighter.keys_in_query))
         .merge(place_order_aster::router(aster.clone()))
         .merge(modify_order_aster::router(aster.clone()))
         .merge(cancel_orders_aster::router(aster.clone()))
@@ -74,8 +89,24 @@ pub(crate) fn functions(traders: Traders, custody: Custody, policy_delay_ms: u64
             store,
             clock,
             random,
-            delay_ms: policy_delay_ms,
+            delay_ms: options.policy_delay_ms,
         }))
+}
+
+/// Returns the routers of the functions of Lighter.
+fn of_lighter(lighter: &Trader, keys_in_query: bool) -> Router {
+    let keys = LighterKeys::new(lighter.clone(), keys_in_query);
+    Router::new()
+        .merge(place_order_lighter::router(keys.clone()))
+        .merge(modify_order_lighter::router(keys.clone()))
+        .merge(cancel_orders_lighter::router(keys.clone()))
+        .merge(get_orders_lighter::router(keys.clone()))
+        .merge(set_leverage_lighter::router(keys))
+        .merge(get_positions_lighter::router(lighter.clone()))
+        .merge(get_balances_lighter::router(lighter.clone()))
+        .merge(set_credentials_lighter::router(lighter.clone()))
+        .merge(get_credentials_lighter::router(lighter.clone()))
+        .merge(delete_credentials_lighter::router(lighter.clone()))
 }
 
 /// Returns the routers of the functions of positions, balances, executions and leverage.

@@ -340,7 +340,7 @@ pub struct Guidance {
     pub message: Option<String>,
 }
 
-/// An exchange with which the API registers wallets.
+/// An exchange.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -349,13 +349,15 @@ pub enum Exchange {
     Aster,
     /// Hyperliquid.
     Hyperliquid,
+    /// Lighter, where you bring the key of an account.
+    Lighter,
     /// An exchange that this version of the crate does not know.
     #[serde(untagged)]
     Other(String),
 }
 
 impl Exchange {
-    /// Every exchange with a variant.
+    /// The exchanges with which the API registers wallets.
     pub const KNOWN: &[Self] = &[Self::Aster, Self::Hyperliquid];
 
     /// Returns the exchange's name in the API.
@@ -364,6 +366,7 @@ impl Exchange {
         match self {
             Self::Aster => "aster",
             Self::Hyperliquid => "hyperliquid",
+            Self::Lighter => "lighter",
             Self::Other(name) => name,
         }
     }

@@ -143,15 +143,9 @@ impl Client {
         // Some proxies drop the body of a DELETE, so it has one only when necessary.
         let body = json!({ "removedOnExchange": true });
         let query = [("walletIdOrAddress", wallet_id_or_address.as_str())];
-        self.data(Call {
-            method: Method::DELETE,
-            path: &["api", "trading", exchange.as_str(), "apikey"],
-            query: &query,
-            body: removed_on_exchange.then(|| body.to_string()),
-            keyed: true,
-            open: false,
-        })
-        .await
+        let path = &["api", "trading", exchange.as_str(), "apikey"];
+        let (method, body) = (Method::DELETE, removed_on_exchange.then(|| body.to_string()));
+        self.data(Call { method, body, keyed: true, ..Call::get(path, &query) }).await
     }
 
     /// Lists a wallet's agents on the exchange. `GET /api/trading/{exchange}/agents`.
@@ -175,15 +169,9 @@ impl Client {
         name: &str,
         agent: &str,
     ) -> Result<Answer<Revoked>, Error> {
-        self.data(Call {
-            method: Method::DELETE,
-            path: &["api", "trading", exchange.as_str(), "agents", agent],
-            query: &[("walletIdOrAddress", name)],
-            body: None,
-            keyed: true,
-            open: false,
-        })
-        .await
+        let path = &["api", "trading", exchange.as_str(), "agents", agent];
+        let (method, query) = (Method::DELETE, [("walletIdOrAddress", name)]);
+        self.data(Call { method, keyed: true, ..Call::get(path, &query) }).await
     }
 
     /// Returns the API's guidance about an exchange whose keys it does not make, such as Lighter.
@@ -217,9 +205,11 @@ impl Client {
             Elsewhere::ListFills => (Method::GET, &["fills"], false),
             Elsewhere::SetLeverage => (Method::POST, &["leverage"], false),
         };
+        // The function that gives guidance about Lighter takes no key.
+        let keyed = keyed && exchange != Exchange::Lighter.as_str();
         let path = [&["api", "trading", exchange], rest].concat();
         let path = &path[..];
-        let call = Call { method, path, query: &[], body: None, keyed, open: false };
+        let call = Call { method, keyed, ..Call::get(path, &[]) };
         let error = match self.plain::<Value>(call).await {
             Ok(_) => {
                 Error::new(ErrorKind::Unreadable("success without guidance".to_owned()), None, 1)

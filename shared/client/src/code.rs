@@ -53,10 +53,16 @@ codes! {
     AgentNotOurs = "AGENT_NOT_OURS",
     /// The exchange is still removing another agent of this account.
     AgentRemovalPending = "AGENT_REMOVAL_PENDING",
+    /// A signature is not an approver's over this text.
+    ApprovalInvalid = "APPROVAL_INVALID",
+    /// Approvers must sign; `data` has the text.
+    ApprovalRequired = "APPROVAL_REQUIRED",
     /// The wallet has an active credential that has not expired.
     ApiKeyExists = "API_KEY_EXISTS",
     /// The wallet has no credential for the exchange.
     ApiKeyNotFound = "API_KEY_NOT_FOUND",
+    /// The exchange lists another key, or none, in the slot of the account.
+    ApiKeyNotListed = "API_KEY_NOT_LISTED",
     /// A value has the wrong form.
     BadRequest = "BAD_REQUEST",
     /// The service's clock differs from the exchange's clock.
@@ -71,12 +77,16 @@ codes! {
     EventNotFound = "EVENT_NOT_FOUND",
     /// The exchange's request limit is reached.
     ExchangeRateLimit = "EXCHANGE_RATE_LIMIT",
+    /// The exchange does not serve the region of the deployment.
+    ExchangeRegionBlocked = "EXCHANGE_REGION_BLOCKED",
     /// The exchange refused; the message has its text.
     ExchangeRejected = "EXCHANGE_REJECTED",
     /// The exchange did not respond in time.
     ExchangeTimeout = "EXCHANGE_TIMEOUT",
     /// The exchange is down, or its response was invalid.
     ExchangeUnavailable = "EXCHANGE_UNAVAILABLE",
+    /// The exchange accepts only a newer form of signatures.
+    ExchangeUpgradeRequired = "EXCHANGE_UPGRADE_REQUIRED",
     /// The calling key cannot grant what it does not have itself.
     GrantNotAllowed = "GRANT_NOT_ALLOWED",
     /// The first request with this key is still running.
@@ -117,6 +127,12 @@ codes! {
     RequestTimeout = "REQUEST_TIMEOUT",
     /// A deletion was not completed. Delete again.
     RevocationUnfinished = "REVOCATION_UNFINISHED",
+    /// The payment policy has no such pending change.
+    PolicyChangeNotFound = "POLICY_CHANGE_NOT_FOUND",
+    /// The payment policy does not allow the change; `reason` states why.
+    PolicyChangeRefused = "POLICY_CHANGE_REFUSED",
+    /// Another change of the payment policy came first. Sign again.
+    PolicySequence = "POLICY_SEQUENCE",
     /// The tenant key lacks the scope that the operation requires.
     ScopeMissing = "SCOPE_MISSING",
     /// The response of a request with this key held a secret, which is no longer shown.

@@ -47,8 +47,10 @@ mod calls;
 mod client;
 mod code;
 mod error;
+mod lighter;
 mod orders;
 mod pages;
+mod policy;
 mod requests;
 mod retry;
 mod secret;
@@ -69,11 +71,17 @@ pub use answer::{
 pub use client::{Builder, Client, SetupError};
 pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
+pub use lighter::{DeletedLighterKey, LighterAccess, LighterAccount, LighterKey, StoredLighterKey};
 pub use orders::{
     Attached, AttachedOrder, BatchEntry, CanceledOrders, NewOrder, OpenOrders, Order, OrderBatch,
     OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Problem, Side, TimeInForce,
 };
 pub use pages::Wallets;
+pub use policy::{
+    Approver, Authority, CountedPayment, PaymentCap, PaymentDestination, PaymentLimit,
+    PaymentPolicy, PaymentReport, PolicyApproval, PolicyChange, PolicyChangeText, Proposed,
+    ReceivedApproval, SignedTerms, WebAuthnOrigin,
+};
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};
 pub use secret::Secret;

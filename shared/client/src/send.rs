@@ -23,6 +23,8 @@ pub(crate) struct Call<'a> {
     pub(crate) path: &'a [&'a str],
     pub(crate) query: &'a [(&'a str, &'a str)],
     pub(crate) body: Option<String>,
+    /// Headers of this call alone.
+    pub(crate) headers: HeaderMap,
     /// Whether the call takes an `Idempotency-Key`.
     pub(crate) keyed: bool,
     /// Whether the call is sent without the tenant key.
@@ -30,14 +32,15 @@ pub(crate) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(crate) const fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
-        Self { method: Method::GET, path, query, body: None, keyed: false, open: false }
+    pub(crate) fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)]) -> Self {
+        let headers = HeaderMap::new();
+        Self { method: Method::GET, path, query, body: None, headers, keyed: false, open: false }
     }
 
     pub(crate) fn post(path: &'a [&'a str], body: &impl Serialize) -> Self {
         // Texts, lists and flags always serialise.
         let body = serde_json::to_string(body).ok();
-        Self { method: Method::POST, path, query: &[], body, keyed: true, open: false }
+        Self { method: Method::POST, body, keyed: true, ..Self::get(path, &[]) }
     }
 }
 
@@ -151,6 +154,7 @@ impl Client {
         if let Some(key) = key {
             request = request.header("idempotency-key", key.as_str());
         }
+        request = request.headers(call.headers.clone());
         match &call.body {
             Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.clone()),
             None => request,

@@ -165,6 +165,6 @@ impl Client {
         let path = &["api", "keys", key_id];
         let method = Method::DELETE;
         let body = force.then(|| json!({ "force": true }).to_string());
-        self.plain(Call { method, path, query: &[], body, keyed: true, open: false }).await
+        self.plain(Call { method, body, keyed: true, ..Call::get(path, &[]) }).await
     }
 }

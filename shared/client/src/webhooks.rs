@@ -283,7 +283,7 @@ impl Client {
     pub async fn test_webhook(&self, id: Uuid) -> Result<Answer<WebhookTested>, Error> {
         let path = &["api", "webhooks", &id.to_string(), "test"];
         let method = Method::POST;
-        self.plain(Call { method, path, query: &[], body: None, keyed: true, open: false }).await
+        self.plain(Call { method, keyed: true, ..Call::get(path, &[]) }).await
     }
 
     /// Lists a page of a webhook's deliveries. `cursor` is
@@ -311,7 +311,7 @@ impl Client {
     pub async fn delete_webhook(&self, id: Uuid) -> Result<Answer<WebhookDeleted>, Error> {
         let path = &["api", "webhooks", &id.to_string()];
         let method = Method::DELETE;
-        self.plain(Call { method, path, query: &[], body: None, keyed: true, open: false }).await
+        self.plain(Call { method, keyed: true, ..Call::get(path, &[]) }).await
     }
 
     /// Replays events, in parts. `POST /api/webhooks/{webhookId}/replay`.

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 
 use hyperdex_client::{
     Answer, Client, Code, DeleteApiKey, Elsewhere, Error, ErrorKind, EventType, Exchange,
-    NewTenantKey, NewWebhook, RegisterApiKey, Replay, Retry, Scope, Secret, TradingLimits,
-    WebhookChange,
+    NewTenantKey, NewWebhook, PolicyApproval, RegisterApiKey, Replay, Retry, Scope, Secret,
+    SignedTerms, TradingLimits, WebhookChange,
 };
 use orders::{cancelled, listed, modified, placed, read};
 use requests::wrong;
@@ -45,8 +45,27 @@ fn data<T: Serialize>(answer: Answer<T>) -> Value {
 }
 
 async fn guided(client: &Client, asked: Elsewhere) -> Vec<Result<Value, Error>> {
-    let guidance = client.guidance("lighter", asked).await;
+    guided_about(client, "elsewhere", asked).await
+}
+
+async fn guided_about(
+    client: &Client,
+    exchange: &str,
+    asked: Elsewhere,
+) -> Vec<Result<Value, Error>> {
+    let guidance = client.guidance(exchange, asked).await;
     vec![guidance.map(|told| json!({ "error": told.error, "message": told.message }))]
+}
+
+/// Returns the terms of a change with a signature.
+fn signed() -> SignedTerms {
+    let signature = json!({ "der": "3006020101020101" });
+    SignedTerms {
+        sequence: 8,
+        previous_hash: "0".repeat(64),
+        not_after: 1_790_000_000,
+        approvals: vec![PolicyApproval { approver: "alice".to_owned(), signature }],
+    }
 }
 
 /// Performs an operation in every way; `None` when the client has no method for it.
@@ -126,6 +145,22 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
                 client.set_trading_policy(Some(USER), &all).await.map(data),
             ]
         }
+        "getPaymentPolicy" => vec![client.payment_policy(None).await.map(data)],
+        "proposePolicyChange" => {
+            let (change, signed) = (json!({ "type": "freeze" }), signed());
+            vec![
+                client.propose_policy_change(&change, None).await.map(data),
+                client.propose_policy_change(&change, Some(&signed)).await.map(data),
+            ]
+        }
+        "approvePolicyChange" => {
+            let approval = &signed().approvals[0];
+            vec![client.approve_policy_change(7, approval).await.map(data)]
+        }
+        "cancelPolicyChange" => vec![
+            client.cancel_policy_change(7, None).await.map(data),
+            client.cancel_policy_change(7, Some(&signed())).await.map(data),
+        ],
         "placeElsewhereOrder" => guided(client, Elsewhere::PlaceOrder).await,
         "modifyElsewhereOrder" => guided(client, Elsewhere::ModifyOrder).await,
         "cancelElsewhereOrder" => guided(client, Elsewhere::CancelOrder).await,
@@ -206,7 +241,13 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
             client.revoke_tenant_key("a1b2c3d4e5", false).await.map(plain),
             client.revoke_tenant_key("a1b2c3d4e5", true).await.map(plain),
         ],
-        other => return orders::accounts::perform(client, other).await,
+        other => {
+            let lighter = orders::lighter::perform(client, other).await;
+            return match lighter {
+                Some(ways) => Some(ways),
+                None => orders::accounts::perform(client, other).await,
+            };
+        }
     })
 }
 

@@ -33,6 +33,12 @@ impl Address {
     /// The zero address, which revokes an agent on Hyperliquid.
     pub const ZERO: Self = Self([0; 20]);
 
+    /// Returns the 20 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 20] {
+        &self.0
+    }
+
     /// Returns the address in lower case, with `0x`.
     #[must_use]
     pub fn to_lower_hex(&self) -> String {
@@ -118,7 +124,8 @@ impl fmt::Debug for PublicKey {
 }
 
 /// An ECDSA signature as Ethereum writes it; `v` is 27 or 28, `s` is low.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Signature {
     /// The x coordinate of the nonce point, big endian.
     pub r: [u8; 32],
@@ -126,6 +133,28 @@ pub struct Signature {
     pub s: [u8; 32],
     /// 27 plus the recovery id.
     pub v: u8,
+}
+
+impl TryFrom<String> for Signature {
+    type Error = RecoverError;
+
+    /// Parses the text of [`Signature::to_hex`].
+    fn try_from(text: String) -> Result<Self, RecoverError> {
+        let digits = text.strip_prefix("0x").ok_or(RecoverError)?;
+        let mut bytes = [0; 65];
+        hex::decode_to_slice(digits, &mut bytes).map_err(|_| RecoverError)?;
+        let (mut r, mut s) = ([0; 32], [0; 32]);
+        r.copy_from_slice(&bytes[..32]);
+        s.copy_from_slice(&bytes[32..64]);
+        let v = bytes[64];
+        if matches!(v, 27 | 28) { Ok(Self { r, s, v }) } else { Err(RecoverError) }
+    }
+}
+
+impl From<Signature> for String {
+    fn from(signature: Signature) -> Self {
+        signature.to_hex()
+    }
 }
 
 /// No address can be recovered from the signature.

@@ -168,7 +168,7 @@ impl FromStr for WalletRef {
     }
 }
 
-/// An exchange at which wallets can be registered.
+/// An exchange with orders.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Exchange {
@@ -176,11 +176,16 @@ pub enum Exchange {
     Aster,
     /// Hyperliquid.
     Hyperliquid,
+    /// Lighter, whose trading keys callers bring. No wallet is registered there.
+    Lighter,
 }
 
 impl Exchange {
-    /// All exchanges, in declaration order.
+    /// The exchanges at which wallets can be registered, in declaration order.
     pub const ALL: [Self; 2] = [Self::Aster, Self::Hyperliquid];
+
+    /// The exchanges with orders, in declaration order.
+    pub const TRADED: [Self; 3] = [Self::Aster, Self::Hyperliquid, Self::Lighter];
 
     /// Returns the name in paths and records.
     #[must_use]
@@ -188,6 +193,7 @@ impl Exchange {
         match self {
             Self::Aster => "aster",
             Self::Hyperliquid => "hyperliquid",
+            Self::Lighter => "lighter",
         }
     }
 }
@@ -200,12 +206,12 @@ impl fmt::Display for Exchange {
 
 /// One value for each exchange.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct PerExchange<T>([T; Exchange::ALL.len()]);
+pub struct PerExchange<T>([T; Exchange::TRADED.len()]);
 
 impl<T> PerExchange<T> {
     /// Computes the value of each exchange.
     pub fn from_fn(value: impl FnMut(Exchange) -> T) -> Self {
-        Self(Exchange::ALL.map(value))
+        Self(Exchange::TRADED.map(value))
     }
 }
 
@@ -230,7 +236,7 @@ mod tests {
     #[test]
     fn value_per_exchange_is_found_by_its_exchange() {
         let mut names = PerExchange::from_fn(Exchange::as_str);
-        for exchange in Exchange::ALL {
+        for exchange in Exchange::TRADED {
             assert_eq!(names[exchange], exchange.as_str());
             names[exchange] = "changed";
             assert_eq!(names[exchange], "changed");

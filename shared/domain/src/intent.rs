@@ -41,12 +41,14 @@ pub const NONCE_USED: &str = "the nonce was used before";
 /// next nonce is then the present again. Both exchanges accept a nonce below an earlier one if it
 /// is new and above the lowest of the 100 highest that they keep.
 ///
-/// Hyperliquid accepts nonces from two days ago to a day ahead, Aster those within some seconds.
+/// Hyperliquid accepts nonces from two days ago to a day ahead, Aster those within some seconds. No
+/// wallet signs for Lighter, so it has no lead.
 #[must_use]
 pub const fn nonce_lead(exchange: Exchange) -> u64 {
     match exchange {
         Exchange::Hyperliquid => 60_000,
         Exchange::Aster => 5_000_000,
+        Exchange::Lighter => 0,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The service's domain: identifiers, Ethereum types, intents, time and randomness.
+//! The service's domain: identifiers, Ethereum types, intents, payment policies, time and randomness.
 //!
 //! Both parties link this crate. It has no access to the network, tables, HTTP or AWS.
 
@@ -8,5 +8,7 @@ pub mod compute;
 pub mod eth;
 pub mod ids;
 pub mod intent;
+pub mod money;
+pub mod policy;
 pub mod random;
 pub mod time;

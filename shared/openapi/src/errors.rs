@@ -1,6 +1,9 @@
 //! Every error of each operation, made by the code that returns it.
 
 pub(crate) mod accounts;
+pub(crate) mod lighter;
+pub(crate) mod payment_policy;
+pub(crate) mod payments;
 pub(crate) mod trading;
 
 use std::sync::LazyLock;

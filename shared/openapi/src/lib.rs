@@ -19,10 +19,14 @@ use serde_json::json;
 use shared::access::Requirement;
 use shared::api::credential_data::{AgentsData, CredentialData, RevokedData};
 use shared::api::error::ErrorBody;
+use shared::api::money::{PaymentData, QuoteData};
+use shared::api::policy_chain::{ChangeData, ChangeTextData, PaymentPolicyData};
 use shared::api::requests::{
-    ClosePosition, CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder,
-    PlaceOrderRequest, RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey,
-    RotateTenantKey, SetLeverage, SetTradingPolicy, SignMessage, UpdateWebhook,
+    ApprovePolicyChange, CancelPolicyChange, ClosePosition, CreateTenantKey, CreateWallet,
+    CreateWebhook, DeleteApiKey, ModifyOrder, PlaceOrderRequest, ProposePolicyChange,
+    RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey, RotateTenantKey, SendTokens,
+    SetLeverage, SetTradingPolicy, SignMessage, TransferAtHyperliquid, UpdateWebhook,
+    WithdrawFromAster, WithdrawFromHyperliquid,
 };
 use shared::api::responses::{
     AsterData, DataBody, HealthBody, HyperliquidData, RotatedData, SignedBody, WalletBody,
@@ -31,7 +35,8 @@ use shared::api::responses::{
 use shared::api::tenant_keys::{TenantKeyMadeBody, TenantKeyRevokedBody, TenantKeysBody};
 use shared::api::trading::{
     AllPositionsBody, AsterPositionsBody, BalancesData, BatchData, CanceledData, FillsBody,
-    LeverageData, OpenOrdersBody, OrderData, PastOrdersBody, PolicyData, PositionsBody,
+    KeyDeleted, LeverageData, LighterKeyData, OpenOrdersBody, OrderData, PastOrdersBody,
+    PolicyData, PositionsBody, StoreLighterKey,
 };
 use shared::api::webhooks::{
     DeliveriesBody, ReplayedBody, WebhookBody, WebhookDeletedBody, WebhookMadeBody,
@@ -254,10 +259,18 @@ fn components() -> Components {
     schemas.add::<schema::TenantKeyId>("TenantKeyId");
     webhooks::add(&mut schemas);
     trading(&mut schemas);
+    schemas.add::<ProposePolicyChange>("ProposePolicyChange");
+    schemas.add::<ApprovePolicyChange>("ApprovePolicyChange");
+    schemas.add::<CancelPolicyChange>("CancelPolicyChange");
+    schemas.add::<schema::ChangeNumber>("ChangeNumber");
+    schemas.data::<PaymentPolicyData>("PaymentPolicy", PaymentPolicyData::schema());
+    schemas.data::<ChangeData>("PolicyChange", ChangeData::schema());
+    schemas.data::<ChangeTextData>("PolicyChangeText", ChangeTextData::schema());
     schemas.add::<ErrorBody<'static>>("Error");
     // Parameters refer to these.
     schemas.add::<schema::WalletName>("WalletName");
     schemas.add::<schema::Cursor>("Cursor");
+    schemas.add::<schema::PaymentCursor>("PaymentCursor");
     let document = ObjectBuilder::new()
         .schema_type(Type::Object)
         .property("openapi", ObjectBuilder::new().schema_type(Type::String))
@@ -293,6 +306,22 @@ fn trading(schemas: &mut Schemas) {
     schemas.add::<PastOrdersBody>("PastOrders");
     schemas.data::<BalancesData>("BalancesResponse", BalancesData::schema());
     schemas.data::<LeverageData>("LeverageSet", LeverageData::schema());
+    schemas.add::<WithdrawFromAster>("WithdrawFromAster");
+    schemas.add::<WithdrawFromHyperliquid>("WithdrawFromHyperliquid");
+    schemas.add::<TransferAtHyperliquid>("TransferAtHyperliquid");
+    schemas.add::<SendTokens>("SendTokens");
+    schemas.add::<schema::TransferIdText>("TransferIdText");
+    schemas.add::<QuoteData>("PaymentQuote");
+    schemas.data::<PaymentData>("PaymentState", PaymentData::schema());
+    let paying = OneOfBuilder::new()
+        .item(Ref::from_schema_name("Payment"))
+        .item(Ref::from_schema_name("PaymentQuote"))
+        .description(Some("The payment, or its quote with dryRun."));
+    schemas.data::<PaymentData>("PaymentResponse", RefOr::T(Schema::OneOf(paying.build())));
+    schemas.add::<PaymentData>("Payment");
+    schemas.add::<StoreLighterKey>("StoreLighterKey");
+    schemas.data::<LighterKeyData>("LighterKeyResponse", LighterKeyData::schema());
+    schemas.data::<KeyDeleted>("LighterKeyDeletedResponse", KeyDeleted::schema());
     let placing = OneOfBuilder::new()
         .item(Ref::from_schema_name("Order"))
         .item(Ref::from_schema_name("OrderBatch"))

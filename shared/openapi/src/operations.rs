@@ -2,8 +2,12 @@
 
 mod accounts;
 mod agents;
+mod elsewhere;
 mod exchanges;
+mod lighter;
 mod orders;
+mod payment_policy;
+mod payments;
 mod policies;
 mod tenant_keys;
 mod webhooks;
@@ -28,9 +32,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use self::exchanges::{Responses, of, responses, secret};
 use crate::errors;
-use crate::parameters::{
-    agent_in_path, form, other_exchange, parameter, wallet_in_path, wallet_in_query,
-};
+use crate::parameters::{form, parameter, wallet_in_path, wallet_in_query};
 use crate::tags::Tag;
 
 pub(crate) struct Operation {
@@ -173,11 +175,15 @@ pub(crate) fn all() -> Vec<Operation> {
         all.extend(orders::all(exchange));
         all.extend(accounts::all(exchange));
     }
-    all.extend(others());
+    all.extend(lighter::all());
+    all.extend(elsewhere::all());
     all.extend(accounts::with_wallet_in_path());
     all.extend(orders::elsewhere());
     all.extend(accounts::elsewhere());
+    all.extend(payments::elsewhere());
     all.extend(policies::all());
+    all.extend(payments::all());
+    all.extend(payment_policy::all());
     all.extend(webhooks::all());
     all.extend(tenant_keys::all());
     all
@@ -359,37 +365,4 @@ fn rotate(exchange: Exchange) -> Operation {
     .answers(200, "The new key.", responses(exchange).rotated)
     .fails(errors::credential(Action::Rotate, own))
     .fails(secret(exchange))
-}
-
-/// Returns the operations on exchanges without support.
-fn others() -> [Operation; 6] {
-    let path = "/api/trading/{exchange}/apikey";
-    let rotation = "/api/trading/{exchange}/apikey/rotate";
-    let agents = "/api/trading/{exchange}/agents";
-    let agent = "/api/trading/{exchange}/agents/{agentName}";
-    [
-        (Method::POST, path, "registerElsewhere", "Register a key with another exchange"),
-        (Method::GET, path, "getElsewhereApiKey", "Get a key for another exchange"),
-        (Method::DELETE, path, "deleteElsewhereApiKey", "Revoke a key for another exchange"),
-        (Method::POST, rotation, "rotateElsewhereApiKey", "Rotate a key for another exchange"),
-        (Method::GET, agents, "listElsewhereAgents", "List a wallet's agents on another exchange"),
-        (Method::DELETE, agent, "deleteElsewhereAgent", "Remove an agent from another exchange"),
-    ]
-    .map(|(method, path, id, summary)| {
-        let guided = "This call always fails with 400: the service supports no other exchange. For \
-                      lighter, the response states how to create a key on Lighter.";
-        // A separate function handles registration elsewhere, and it ignores Idempotency-Key.
-        let once = method != Method::GET && id != "registerElsewhere";
-        let scope = if once { Scope::Keys } else { Scope::Read };
-        let reads_or_removes = !once || method == Method::DELETE;
-        let operation = Operation::new(method, path, id, Tag::OtherExchanges)
-            .requires(scope)
-            .says(summary, guided)
-            .takes(other_exchange())
-            .fails(errors::exchange())
-            .fails([ApiError::unreadable_path(), ApiError::no_route()]);
-        let operation = if reads_or_removes { operation.while_suspended() } else { operation };
-        let operation = if path == agent { operation.takes(agent_in_path()) } else { operation };
-        if once { operation.once() } else { operation }
-    })
 }

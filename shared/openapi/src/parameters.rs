@@ -56,6 +56,56 @@ pub(crate) fn symbol_in_query(must: Required) -> Parameter {
         .build()
 }
 
+/// Returns the headers with the key of a Lighter account.
+pub(crate) fn lighter_headers() -> [Parameter; 3] {
+    [
+        ("X-LIGHTER-API-KEY-PRIVATE-KEY", "The private key of the API key, 80 hex digits."),
+        ("X-LIGHTER-API-KEY-INDEX", "The slot of the API key, 0 to 254."),
+        ("X-LIGHTER-ACCOUNT-INDEX", "The account. Alone, it names a stored key."),
+    ]
+    .map(|(name, means)| {
+        parameter(ParameterIn::Header, name, Required::False, text())
+            .description(Some(means))
+            .build()
+    })
+}
+
+/// Returns the published form of a key in the query.
+pub(crate) fn lighter_query() -> [Parameter; 3] {
+    [
+        ("apiKeyPrivateKey", "The published form. Proxies and logs keep a query: use the headers."),
+        ("apiKeyIndex", "The slot of the API key, with apiKeyPrivateKey."),
+        ("accountIndex", "The account. Alone, it names a stored key."),
+    ]
+    .map(|(name, means)| {
+        parameter(ParameterIn::Query, name, Required::False, text())
+            .description(Some(means))
+            .build()
+    })
+}
+
+fn text() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).build().into()
+}
+
+pub(crate) fn lighter_account_in_query(must: Required) -> Parameter {
+    parameter(ParameterIn::Query, "accountIndex", must, text())
+        .description(Some("The account. The header X-LIGHTER-ACCOUNT-INDEX can name it instead."))
+        .build()
+}
+
+pub(crate) fn lighter_owner_in_query() -> Parameter {
+    parameter(ParameterIn::Query, "walletAddress", Required::False, form("AddressText"))
+        .description(Some("The owner's address, which means its master account."))
+        .build()
+}
+
+pub(crate) fn lighter_account_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "walletAddress", Required::True, text())
+        .description(Some("The account's index, or its owner's address."))
+        .build()
+}
+
 /// Returns the wallet in the path of positions.
 pub(crate) fn wallet_address_in_path() -> Parameter {
     parameter(ParameterIn::Path, "walletAddress", Required::True, form("WalletName"))
@@ -101,6 +151,28 @@ pub(crate) fn order_key() -> Parameter {
         .build()
 }
 
+/// Returns the header from which a payment's id follows.
+pub(crate) fn payment_key() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .pattern(Some("^[!-~]+$"))
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .examples(["6e4bf6a5-1c4e-4a52-9f0c-8f5c0d3f7a10"]);
+    parameter(ParameterIn::Header, "Idempotency-Key", Required::False, key.build().into())
+        .description(Some(
+            "Required unless dryRun is true. Use a new value for each new payment of a wallet. The same \
+             payment with the same key is made once, at any time.",
+        ))
+        .build()
+}
+
+pub(crate) fn transfer_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "transferId", Required::True, form("TransferIdText"))
+        .description(Some("The payment's id: transferId of its response."))
+        .build()
+}
+
 /// Returns the parameter for an exchange without its own routes.
 pub(crate) fn other_exchange() -> Parameter {
     let name = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
@@ -112,6 +184,12 @@ pub(crate) fn other_exchange() -> Parameter {
     )
     .description(Some("Any exchange without its own routes."))
     .build()
+}
+
+pub(crate) fn change_in_path() -> Parameter {
+    parameter(ParameterIn::Path, "sequence", Required::True, form("ChangeNumber"))
+        .description(Some("The number of the change."))
+        .build()
 }
 
 pub(crate) fn tenant_key_in_path() -> Parameter {

@@ -10,21 +10,25 @@ pub(crate) enum Tag {
     Agents,
     Orders,
     Accounts,
+    Payments,
     TradingPolicies,
+    PaymentPolicy,
     OtherExchanges,
     Webhooks,
     TenantKeys,
 }
 
 impl Tag {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Service,
         Self::Wallets,
         Self::Credentials,
         Self::Agents,
         Self::Orders,
         Self::Accounts,
+        Self::Payments,
         Self::TradingPolicies,
+        Self::PaymentPolicy,
         Self::OtherExchanges,
         Self::Webhooks,
         Self::TenantKeys,
@@ -38,7 +42,9 @@ impl Tag {
             Self::Agents => "agents",
             Self::Orders => "orders",
             Self::Accounts => "accounts",
+            Self::Payments => "payments",
             Self::TradingPolicies => "trading policies",
+            Self::PaymentPolicy => "payment policy",
             Self::OtherExchanges => "other exchanges",
             Self::Webhooks => "webhooks",
             Self::TenantKeys => "tenant keys",
@@ -58,7 +64,9 @@ impl Tag {
             Self::Agents => "The agents that an exchange lists for a wallet.",
             Self::Orders => "Orders with the trading keys of wallets.",
             Self::Accounts => "Positions, balances, executions and leverage of wallets.",
+            Self::Payments => "Money out of wallets and between their balances.",
             Self::TradingPolicies => "Limits of a tenant and its wallets, checked before signing.",
+            Self::PaymentPolicy => "Where money may go. Only changes that approvers sign alter it.",
             Self::OtherExchanges => {
                 "Exchanges without support. Each call fails with 400 and guidance."
             }

@@ -92,6 +92,15 @@ metrics! {
     CosignerLimits: Count,
     /// Keys barred by the cosigner, because an endpoint cheated in a run of the protocol.
     KeyBarred: Count,
+    /// Changes of a payment policy that are not in effect yet: proposed, or approved one more time.
+    PolicyChangePending: Count,
+    /// Changes of a payment policy that have all approvals and wait for their delay.
+    PolicyChangeApproved: Count,
+    /// Changes of a payment policy that took effect at once or were cancelled.
+    PolicyChanged: Count,
+    /// Calls that found a tenant's payments off, because the cosigner's table was restored or lacks the
+    /// newest seal.
+    PaymentsOff: Count,
     /// Wallets frozen, because the cosigner cheated in a run of the protocol.
     WalletFrozen: Count,
     /// Age of the oldest shares of a wallet that is not frozen, in days.

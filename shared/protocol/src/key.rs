@@ -20,6 +20,14 @@ pub struct WalletKey {
     pub key_version: u32,
 }
 
+impl WalletKey {
+    /// Returns the key of a message that concerns a tenant and none of its wallets.
+    #[must_use]
+    pub const fn of_tenant(tenant: Tenant) -> Self {
+        Self { tenant, wallet_id: Uuid::nil(), key_version: 0 }
+    }
+}
+
 impl fmt::Display for WalletKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.tenant, self.wallet_id, self.key_version)

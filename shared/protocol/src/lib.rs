@@ -12,23 +12,32 @@ mod key;
 mod messages;
 mod once;
 mod parties;
+mod payment_messages;
+mod policy_messages;
 mod refresh_messages;
 mod session;
 mod share;
+mod sign_messages;
 mod wire;
 
 pub use curve::{Curve, Point, Scalar};
 pub use key::{SessionId, WalletKey};
 pub use messages::{
-    Answer, Call, CommitKeygen, Commitments, FinishKeygen, FinishSign, KeygenCommitted,
-    KeygenRevealed, PROTOCOL, REVEAL, Refusal, Request, Reveal, SignAnswered, SignShares,
-    StartKeygen, StartSign,
+    Answer, Call, CommitKeygen, Commitments, FinishKeygen, KeygenCommitted, KeygenRevealed,
+    PROTOCOL, REVEAL, Refusal, Request, Reveal, StartKeygen,
 };
 pub use once::{OnceKey, OnceKeyError, UnusedKey};
 pub use parties::{parameters, party_1, party_2};
+pub use payment_messages::{
+    Charge, CountedState, FinishPayment, LimitScope, MAX_REFERENCE, OpenPayment, OpenPayments,
+    OutcomeReport, PaymentOrder, PaymentPrepared, PaymentRefusal, PreparePayment, ReportedOutcome,
+    SettlePayment, StartPayment,
+};
+pub use policy_messages::{PolicyAnswer, PolicyCall, PolicyFault};
 pub use refresh_messages::{
     FinishRefresh, RefreshCommitments, RefreshCommitted, RefreshReveal, RefreshRevealed,
     StartConfirm, StartRefresh,
 };
 pub use session::{confirm_digest, keygen_session_id, refresh_id, sign_data};
 pub use share::{KeyShare, ShareError};
+pub use sign_messages::{FinishSign, SignAnswered, SignShares, StartSign};

@@ -11,10 +11,8 @@ use dkls23_secp256k1::protocols::dkg::{
     BroadcastDerivationPhase2to4, BroadcastDerivationPhase3to4, TransmitInitMulPhase3to4,
     TransmitInitZeroSharePhase2to4, TransmitInitZeroSharePhase3to4,
 };
-use dkls23_secp256k1::protocols::signing::{Broadcast3to4, TransmitPhase1to2, TransmitPhase2to3};
 use dkls23_secp256k1::utilities::hashes::HashOutput;
 use dkls23_secp256k1::utilities::proofs::DLogProof;
-use domain::intent::Intent;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -22,9 +20,15 @@ use zeroize::Zeroizing;
 use crate::curve::{Curve, Scalar};
 use crate::key::{SessionId, WalletKey};
 use crate::once::OnceKey;
+use crate::payment_messages::{
+    FinishPayment, OpenPayments, PaymentPrepared, PaymentRefusal, PreparePayment, SettlePayment,
+    StartPayment,
+};
+use crate::policy_messages::{self, PolicyAnswer, PolicyCall, PolicyFault};
 use crate::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
 };
+use crate::sign_messages::{FinishSign, SignAnswered, SignShares, StartSign};
 use crate::wire;
 
 /// The version of this protocol. A message of another version is refused.
@@ -70,6 +74,21 @@ pub enum Call {
     Retire,
     /// Key generation, call 2.
     CommitKeygen(CommitKeygen),
+    /// Checks a payment and fixes its nonces.
+    PreparePayment(PreparePayment),
+    /// Signing of a payment, call 1; counts it.
+    StartPayment(StartPayment),
+    /// Signing of a payment, call 2.
+    FinishPayment(FinishPayment),
+    /// Notes a reported outcome in the list of counted payments. Gives back no counted amount.
+    SettlePayment(SettlePayment),
+    /// Lists a page of the tenant's counted payments.
+    ListPayments {
+        /// [`OpenPayments::next`] of the page before; `None` for the newest payments.
+        from: Option<String>,
+    },
+    /// A call about the tenant's policy; see [`WalletKey::of_tenant`].
+    Policy(#[serde(with = "policy_messages::json")] PolicyCall),
 }
 
 /// The cosigner's responses.
@@ -94,6 +113,14 @@ pub enum Answer {
     Retired,
     /// To [`Call::FinishKeygen`]: party 2's share is stored.
     KeygenStored,
+    /// To [`Call::PreparePayment`].
+    PaymentPrepared(PaymentPrepared),
+    /// To [`Call::SettlePayment`].
+    PaymentSettled,
+    /// To [`Call::ListPayments`].
+    OpenPayments(OpenPayments),
+    /// To [`Call::Policy`].
+    Policy(#[serde(with = "policy_messages::json")] PolicyAnswer),
 }
 
 /// Key generation, phase 1 of party 1.
@@ -192,51 +219,6 @@ pub struct FinishKeygen {
     pub kept: Vec<u8>,
 }
 
-/// Signing, phase 1 of party 1.
-#[derive(Serialize, Deserialize)]
-pub struct StartSign {
-    /// The intent to be signed. The cosigner computes the digest from it.
-    pub intent: Intent,
-    /// The protocol's message; about 27 KB.
-    #[serde(with = "wire::transfer")]
-    pub message: TransmitPhase1to2,
-}
-
-/// Signing, phases 1 and 2 of party 2.
-#[derive(Serialize, Deserialize)]
-pub struct SignAnswered {
-    /// Phase 1; about 27 KB.
-    #[serde(with = "wire::transfer")]
-    pub phase_1: TransmitPhase1to2,
-    /// Phase 2; about 28 KB.
-    #[serde(with = "wire::answer")]
-    pub phase_2: TransmitPhase2to3<Curve>,
-    /// Party 2's state, sealed. Party 1 returns it with call 2. About 21 KB.
-    #[serde(with = "serde_bytes")]
-    pub kept: Vec<u8>,
-}
-
-/// Signing, phase 2 of party 1.
-#[derive(Serialize, Deserialize)]
-pub struct FinishSign {
-    /// The protocol's message.
-    #[serde(with = "wire::answer")]
-    pub message: TransmitPhase2to3<Curve>,
-    /// Party 1's halves of the signature (its phase 3). With them the cosigner computes, checks
-    /// and records the signature before it returns its own halves.
-    pub share: Broadcast3to4<Curve>,
-    /// [`SignAnswered::kept`].
-    #[serde(with = "serde_bytes")]
-    pub kept: Vec<u8>,
-}
-
-/// Signing, phase 3 of party 2: its halves of the signature.
-#[derive(Serialize, Deserialize)]
-pub struct SignShares {
-    /// The protocol's message.
-    pub message: Broadcast3to4<Curve>,
-}
-
 /// Why the cosigner refuses. Contains no secret; the cosigner's log has the details.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
 pub enum Refusal {
@@ -291,6 +273,18 @@ pub enum Refusal {
         /// The seconds until it ends.
         retry_after_s: u64,
     },
+    /// The payment may not be signed.
+    #[error("payment refused: {0}")]
+    Payment(PaymentRefusal),
+    /// The change of the tenant's policy is not allowed.
+    #[error("policy change refused: {0}")]
+    PolicyChange(PolicyFault),
+}
+
+impl From<PaymentRefusal> for Refusal {
+    fn from(refusal: PaymentRefusal) -> Self {
+        Self::Payment(refusal)
+    }
 }
 
 impl Refusal {
@@ -313,6 +307,8 @@ impl Refusal {
             Self::Tried => "TRIED",
             Self::NotAllowed => "NOT_ALLOWED",
             Self::Rate { .. } => "RATE",
+            Self::Payment(refusal) => refusal.reason(),
+            Self::PolicyChange(_) => "POLICY_CHANGE",
         }
     }
 }

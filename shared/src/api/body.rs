@@ -1,5 +1,7 @@
 //! A JSON request body whose errors name the invalid field.
 
+mod edit;
+
 use std::ops::RangeInclusive;
 
 use axum::body::Bytes;
@@ -69,6 +71,11 @@ impl JsonBody {
     /// Returns whether a field is present, also if it is null.
     pub(super) fn has(&self, field: &str) -> bool {
         self.fields.contains_key(field)
+    }
+
+    /// Returns the JSON of a field. Absent and null count as missing.
+    pub(super) fn value(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
     }
 
     /// Returns the object in an optional field, which may be absent or null.

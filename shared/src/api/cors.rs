@@ -97,7 +97,8 @@ async fn run(State(cors): State<Cors>, request: Request, next: Next) -> Response
 }
 
 fn preflight() -> Response {
-    let sent = "Content-Type, Idempotency-Key, X-API-KEY, x-wallet-id";
+    let sent = "Content-Type, Idempotency-Key, X-API-KEY, x-wallet-id, \
+                X-LIGHTER-API-KEY-PRIVATE-KEY, X-LIGHTER-API-KEY-INDEX, X-LIGHTER-ACCOUNT-INDEX";
     let headers = [
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, PUT, DELETE"),
         (ACCESS_CONTROL_ALLOW_HEADERS, sent),

@@ -14,7 +14,7 @@ use tower::Layer;
 use super::error::ApiError;
 use super::layer::{Layered, layered};
 
-const LIGHTER: &str = "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex.";
+const LIGHTER: &str = "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex. Then trade with them: POST /api/trading/lighter/orders, or store them with PUT /api/trading/lighter/credentials.";
 
 /// The exchange in `/api/trading/{exchange}/apikey`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,6 +43,15 @@ pub fn not_served(name: &str) -> ApiError {
     let supported: Vec<&str> = Exchange::ALL.iter().map(|exchange| exchange.as_str()).collect();
     refused(format!("Unsupported exchange: {shown}"))
         .advise(format!("Supported exchanges: {}", supported.join(", ")))
+}
+
+/// Returns the error of a call that Lighter's routes do not have.
+#[must_use]
+pub fn not_offered_on_lighter() -> ApiError {
+    ApiError::new(422, "NOT_OFFERED_BY_EXCHANGE", "Lighter does not have this call here").advise(
+        "To close a position, place a reduce-only order with POST /api/trading/lighter/orders. Read \
+         fills at Lighter itself.",
+    )
 }
 
 /// The layer that counts registrations with an exchange in metrics: successes, and failures by

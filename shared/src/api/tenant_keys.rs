@@ -1,6 +1,7 @@
 //! A tenant's own keys in the contract: responses, errors, and what a key may grant.
 
 use domain::time::rfc3339_seconds;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
@@ -140,36 +141,45 @@ impl TenantKeyRevokedBody {
 ///
 /// # Errors
 /// Fails when it has none, or the table cannot be read.
-pub async fn calling_key(admin: &KeyAdmin, caller: &Caller) -> Result<KeyRecord, ApiError> {
-    let key = caller.key.as_ref().ok_or_else(ApiError::invalid_api_key)?;
-    admin.store.key(key).await?.ok_or_else(ApiError::invalid_api_key)
+pub fn calling_key<'a>(
+    admin: &'a KeyAdmin,
+    caller: &'a Caller,
+) -> BoxFuture<'a, Result<KeyRecord, ApiError>> {
+    Box::pin(async move {
+        let key = caller.key.as_ref().ok_or_else(ApiError::invalid_api_key)?;
+        admin.store.key(key).await?.ok_or_else(ApiError::invalid_api_key)
+    })
 }
 
 /// Reads a key of the calling tenant. Another tenant's key is not found.
 ///
 /// # Errors
 /// 404, or when the table cannot be read.
-pub async fn tenant_key(
-    admin: &KeyAdmin,
-    caller: &Caller,
-    id: &KeyId,
-) -> Result<KeyRecord, ApiError> {
-    let found = admin.store.key(id).await?;
-    found.filter(|key| key.tenant == caller.tenant).ok_or_else(ApiError::tenant_key_not_found)
+pub fn tenant_key<'a>(
+    admin: &'a KeyAdmin,
+    caller: &'a Caller,
+    id: &'a KeyId,
+) -> BoxFuture<'a, Result<KeyRecord, ApiError>> {
+    Box::pin(async move {
+        let found = admin.store.key(id).await?;
+        found.filter(|key| key.tenant == caller.tenant).ok_or_else(ApiError::tenant_key_not_found)
+    })
 }
 
 /// Returns the key that an earlier attempt at the request has made, if it is usable.
 ///
 /// # Errors
 /// Fails when the table cannot be read.
-pub async fn earlier_attempt(
-    admin: &KeyAdmin,
-    caller: &Caller,
-) -> Result<Option<KeyRecord>, ApiError> {
-    let Some(once) = &caller.request else { return Ok(None) };
-    let (operation, now_ms) = (once.mark.operation, admin.clock.now_ms());
-    let keys = admin.store.keys(&caller.tenant).await?.into_iter();
-    Ok(keys.rev().find(|key| key.made_by == Some(operation) && is_usable(key, now_ms)))
+pub fn earlier_attempt<'a>(
+    admin: &'a KeyAdmin,
+    caller: &'a Caller,
+) -> BoxFuture<'a, Result<Option<KeyRecord>, ApiError>> {
+    Box::pin(async move {
+        let Some(once) = &caller.request else { return Ok(None) };
+        let (operation, now_ms) = (once.mark.operation, admin.clock.now_ms());
+        let keys = admin.store.keys(&caller.tenant).await?.into_iter();
+        Ok(keys.rev().find(|key| key.made_by == Some(operation) && is_usable(key, now_ms)))
+    })
 }
 
 /// Creates a key for a request and attaches it. Before that, revokes a key of an earlier attempt,
@@ -177,22 +187,24 @@ pub async fn earlier_attempt(
 ///
 /// # Errors
 /// Fails when the calling key may not grant this, or the key could not be made.
-pub async fn make_key(
-    admin: &KeyAdmin,
-    caller: &Caller,
-    own: &KeyRecord,
+pub fn make_key<'a>(
+    admin: &'a KeyAdmin,
+    caller: &'a Caller,
+    own: &'a KeyRecord,
     asked: KeyRequest,
-) -> Result<MadeKey, ApiError> {
-    let by = format!("key:{}", own.key_id);
-    let made_by = caller.request.as_ref().map(|once| once.mark.operation);
-    let asked = KeyRequest { made_by, ..asked.within(own)? };
-    if let Some(made_by) = made_by {
-        let change = admin.change(&by, "the response of its creation was lost");
-        admin.drop_earlier_attempt(&caller.tenant, made_by, &change).await?;
-    }
-    let MadeKey { record, value } = admin.prepare(asked, &by).await?;
-    let record = admin.open(&record.key_id).await?;
-    Ok(MadeKey { record, value })
+) -> BoxFuture<'a, Result<MadeKey, ApiError>> {
+    Box::pin(async move {
+        let by = format!("key:{}", own.key_id);
+        let made_by = caller.request.as_ref().map(|once| once.mark.operation);
+        let asked = KeyRequest { made_by, ..asked.within(own)? };
+        if let Some(made_by) = made_by {
+            let change = admin.change(&by, "the response of its creation was lost");
+            admin.drop_earlier_attempt(&caller.tenant, made_by, &change).await?;
+        }
+        let MadeKey { record, value } = admin.prepare(asked, &by).await?;
+        let record = admin.open(&record.key_id).await?;
+        Ok(MadeKey { record, value })
+    })
 }
 
 impl ApiError {

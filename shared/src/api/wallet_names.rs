@@ -1,6 +1,7 @@
 //! The names of a wallet in a request: in its path, its query, its body and a header.
 
 use domain::ids::{Tenant, WalletRef};
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, Uri};
 use uuid::Uuid;
 
@@ -163,17 +164,23 @@ impl WalletNames {
     ///
     /// # Errors
     /// 400 when the names belong to different wallets, 404 when the wallet does not exist.
-    pub async fn wallet(mut self, store: &Store, tenant: &Tenant) -> Result<WalletRef, ApiError> {
-        self.0.dedup();
-        if let [name] = self.0.as_slice() {
-            return Ok(name.clone());
-        }
-        let mut wallets = Vec::new();
-        for name in &self.0 {
-            let view = store.find(tenant, name).await?;
-            wallets.push(view.map(|view| view.wallet.wallet_id));
-        }
-        one_of(wallets)
+    pub fn wallet<'a>(
+        mut self,
+        store: &'a Store,
+        tenant: &'a Tenant,
+    ) -> BoxFuture<'a, Result<WalletRef, ApiError>> {
+        Box::pin(async move {
+            self.0.dedup();
+            if let [name] = self.0.as_slice() {
+                return Ok(name.clone());
+            }
+            let mut wallets = Vec::new();
+            for name in &self.0 {
+                let view = store.find(tenant, name).await?;
+                wallets.push(view.map(|view| view.wallet.wallet_id));
+            }
+            one_of(wallets)
+        })
     }
 }
 

@@ -11,6 +11,7 @@
 use domain::eth::Address;
 use domain::ids::WalletRef;
 use domain::intent::AGENT_NAME_PREFIX;
+use futures_util::future::BoxFuture;
 use protocol::KeyShare;
 
 use super::lease::LEASE_MS;
@@ -97,23 +98,25 @@ impl Registrar {
     ///
     /// # Errors
     /// Fails when the exchange does not list them.
-    pub async fn list_agents(
-        &self,
-        caller: &Caller,
-        name: &WalletRef,
-    ) -> Result<Agents, CredentialError> {
-        let view = self.find(&caller.tenant, name).await?;
-        let claim = Claim::of(&caller.tenant);
-        let listed = listed(self, &view, claim).await.map_err(|error| self.explain(error))?;
-        // The record is read after the exchange was asked; see the module's documentation.
-        let view = self.find(&caller.tenant, name).await?;
-        let known = view.credential(self.client.exchange());
-        let now_ms = self.custody.clock.now_ms();
-        let agents = listed.into_iter().map(|agent| {
-            let role = AgentRole::of(&agent, known, now_ms);
-            (agent, role)
-        });
-        Ok(Agents { agents: agents.collect(), wallet: view.wallet })
+    pub fn list_agents<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a WalletRef,
+    ) -> BoxFuture<'a, Result<Agents, CredentialError>> {
+        Box::pin(async move {
+            let view = self.find(&caller.tenant, name).await?;
+            let claim = Claim::of(&caller.tenant);
+            let listed = listed(self, &view, claim).await.map_err(|error| self.explain(error))?;
+            // The record is read after the exchange was asked; see the module's documentation.
+            let view = self.find(&caller.tenant, name).await?;
+            let known = view.credential(self.client.exchange());
+            let now_ms = self.custody.clock.now_ms();
+            let agents = listed.into_iter().map(|agent| {
+                let role = AgentRole::of(&agent, known, now_ms);
+                (agent, role)
+            });
+            Ok(Agents { agents: agents.collect(), wallet: view.wallet })
+        })
     }
 
     /// Removes an agent that no credential uses, by its name or its address.
@@ -121,45 +124,48 @@ impl Registrar {
     /// # Errors
     /// Fails when the exchange does not list the agent, a credential uses it, another party made
     /// it, or the exchange may still list it.
-    pub async fn remove_agent(
-        &self,
-        caller: &Caller,
-        name: &WalletRef,
-        which: &str,
-    ) -> Result<RemovedAgent, CredentialError> {
-        let received_ms = self.custody.clock.now_ms();
-        let view = self.find(&caller.tenant, name).await?;
-        let address = which.parse::<Address>().ok();
-        let is_it = |agent: &ListedAgent| match address {
-            Some(address) => agent.address == address,
-            None => agent.name == which,
-        };
-        let agent = match (listed(self, &view, Claim::removal(&caller.tenant)).await, address) {
-            (Ok(listed), _) => {
-                listed.into_iter().find(is_it).ok_or(CredentialError::AgentNotFound)?
+    pub fn remove_agent<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a WalletRef,
+        which: &'a str,
+    ) -> BoxFuture<'a, Result<RemovedAgent, CredentialError>> {
+        Box::pin(async move {
+            let received_ms = self.custody.clock.now_ms();
+            let view = self.find(&caller.tenant, name).await?;
+            let address = which.parse::<Address>().ok();
+            let is_it = |agent: &ListedAgent| match address {
+                Some(address) => agent.address == address,
+                None => agent.name == which,
+            };
+            let agent = match (listed(self, &view, Claim::removal(&caller.tenant)).await, address) {
+                (Ok(listed), _) => {
+                    listed.into_iter().find(is_it).ok_or(CredentialError::AgentNotFound)?
+                }
+                // Aster removes by address, so the list is not needed.
+                (Err(CredentialError::NoAgentToAsk), Some(address)) => {
+                    ListedAgent { address, name: AGENT_NAME_PREFIX.to_owned(), expires_at_ms: None }
+                }
+                (Err(error), _) => return Err(self.explain(error)),
+            };
+            // The record is read after the exchange was asked; see the module's documentation.
+            let view = self.find(&caller.tenant, name).await?;
+            let known = view.credential(self.client.exchange());
+            match AgentRole::of(&agent, known, received_ms) {
+                AgentRole::Leftover if !has_its_name(known, &agent) => {}
+                AgentRole::Stranger => return Err(CredentialError::AgentNotOurs),
+                _ => return Err(CredentialError::AgentInUse),
             }
-            // Aster removes by address, so the list is not needed.
-            (Err(CredentialError::NoAgentToAsk), Some(address)) => {
-                ListedAgent { address, name: AGENT_NAME_PREFIX.to_owned(), expires_at_ms: None }
-            }
-            (Err(error), _) => return Err(self.explain(error)),
-        };
-        // The record is read after the exchange was asked; see the module's documentation.
-        let view = self.find(&caller.tenant, name).await?;
-        let known = view.credential(self.client.exchange());
-        match AgentRole::of(&agent, known, received_ms) {
-            AgentRole::Leftover if !has_its_name(known, &agent) => {}
-            AgentRole::Stranger => return Err(CredentialError::AgentNotOurs),
-            _ => return Err(CredentialError::AgentInUse),
-        }
-        let (admitted, share) = tokio::join!(
-            self.client.admit(Claim::removal(&caller.tenant), Sends { approvals: 0, removals: 1 }),
-            self.custody.share_for(&view.wallet, ShareUse::Revoke)
-        );
-        admitted?;
-        let removed = remove_listed(self, &view, &share?, &agent, received_ms).await;
-        removed.map_err(|error| self.explain(error))?;
-        Ok(RemovedAgent { wallet: view.wallet, agent })
+            let (admitted, share) = tokio::join!(
+                self.client
+                    .admit(Claim::removal(&caller.tenant), Sends { approvals: 0, removals: 1 }),
+                self.custody.share_for(&view.wallet, ShareUse::Revoke)
+            );
+            admitted?;
+            let removed = remove_listed(self, &view, &share?, &agent, received_ms).await;
+            removed.map_err(|error| self.explain(error))?;
+            Ok(RemovedAgent { wallet: view.wallet, agent })
+        })
     }
 }
 

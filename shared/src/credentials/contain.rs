@@ -10,6 +10,7 @@
 
 mod cursor;
 
+use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 use domain::ids::{Exchange, PerExchange, Tenant, WalletRef};
@@ -108,49 +109,54 @@ impl Registrars {
     ///
     /// # Errors
     /// Fails when the list of wallets cannot be read. Removed agents stay removed.
-    pub async fn contain(
-        &self,
-        tenant: &Tenant,
+    pub fn contain<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         from: ContainCursor,
         limits: ContainLimits,
-    ) -> Result<Contained, StoreError> {
-        let custody = &self.aster.custody;
-        let started_ms = custody.clock.now_ms();
-        let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
-        let mut run = Contained::default();
-        let mut is_down = PerExchange::from_fn(|_| false);
-        let mut at = from;
-        loop {
-            let is_over = custody.clock.now_ms().saturating_sub(started_ms) > run_ms;
-            if is_over || run.wallets >= u64::from(limits.limit) {
-                run.next = Some(at.to_string());
-                return Ok(run);
-            }
-            let (wallets, next) =
-                custody.store.list(tenant, at.position, at.phase.at_once()).await?;
-            let steps =
-                wallets.iter().map(|wallet| self.step(tenant, wallet.wallet_id, at.phase, is_down));
-            let steps: Vec<Step> = join_all(steps).await.into_iter().flatten().collect();
-            let wait_s = run.note(&steps, &mut is_down);
-            if let Some(wait_s) = wait_s {
-                // The next run begins with the same wallets and skips finished work.
-                run.next = Some(at.to_string());
-                run.retry_after_seconds = Some(wait_s);
-                return Ok(run);
-            }
-            run.wallets += u64::try_from(wallets.len()).unwrap_or_default();
-            match next {
-                Some(position) => at.position = position,
-                None if at.phase == ContainPhase::Revoke => {
-                    at =
-                        ContainCursor { phase: ContainPhase::Sweep, position: Position::default() };
-                }
-                None => {
-                    run.retry_after_seconds = (run.failed > 0).then_some(AGAIN_S);
+    ) -> BoxFuture<'a, Result<Contained, StoreError>> {
+        Box::pin(async move {
+            let custody = &self.aster.custody;
+            let started_ms = custody.clock.now_ms();
+            let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
+            let mut run = Contained::default();
+            let mut is_down = PerExchange::from_fn(|_| false);
+            let mut at = from;
+            loop {
+                let is_over = custody.clock.now_ms().saturating_sub(started_ms) > run_ms;
+                if is_over || run.wallets >= u64::from(limits.limit) {
+                    run.next = Some(at.to_string());
                     return Ok(run);
                 }
+                let (wallets, next) =
+                    custody.store.list(tenant, at.position, at.phase.at_once()).await?;
+                let steps = wallets
+                    .iter()
+                    .map(|wallet| self.step(tenant, wallet.wallet_id, at.phase, is_down));
+                let steps: Vec<Step> = join_all(steps).await.into_iter().flatten().collect();
+                let wait_s = run.note(&steps, &mut is_down);
+                if let Some(wait_s) = wait_s {
+                    // The next run begins with the same wallets and skips finished work.
+                    run.next = Some(at.to_string());
+                    run.retry_after_seconds = Some(wait_s);
+                    return Ok(run);
+                }
+                run.wallets += u64::try_from(wallets.len()).unwrap_or_default();
+                match next {
+                    Some(position) => at.position = position,
+                    None if at.phase == ContainPhase::Revoke => {
+                        at = ContainCursor {
+                            phase: ContainPhase::Sweep,
+                            position: Position::default(),
+                        };
+                    }
+                    None => {
+                        run.retry_after_seconds = (run.failed > 0).then_some(AGAIN_S);
+                        return Ok(run);
+                    }
+                }
             }
-        }
+        })
     }
 
     /// Works on one wallet, at every exchange.
@@ -163,7 +169,7 @@ impl Registrars {
     ) -> Vec<Step> {
         let mut steps = Vec::new();
         for exchange in Exchange::ALL {
-            let registrar = self.of(exchange);
+            let Some(registrar) = self.of(exchange) else { continue };
             let mut step = Step { wallet_id, exchange, removed: 0, done: Vec::new() };
             match registrar.custody.store.find(tenant, &WalletRef::Wallet(wallet_id)).await {
                 Ok(Some(view)) => {

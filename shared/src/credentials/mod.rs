@@ -90,12 +90,13 @@ impl Registrars {
         })
     }
 
-    /// Returns the credentials of one exchange.
+    /// Returns the credentials of one exchange. `None` for one at which no wallet is registered.
     #[must_use]
-    pub const fn of(&self, exchange: Exchange) -> &Registrar {
+    pub const fn of(&self, exchange: Exchange) -> Option<&Registrar> {
         match exchange {
-            Exchange::Aster => &self.aster,
-            Exchange::Hyperliquid => &self.hyperliquid,
+            Exchange::Aster => Some(&self.aster),
+            Exchange::Hyperliquid => Some(&self.hyperliquid),
+            Exchange::Lighter => None,
         }
     }
 }

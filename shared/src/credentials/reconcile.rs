@@ -3,6 +3,7 @@
 //! per credential records the time of the next comparison and the tenant's notifications
 //! (`shared::webhooks`). The job changes nothing else.
 
+use futures_util::future::BoxFuture;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -93,36 +94,39 @@ impl Registrars {
     ///
     /// # Errors
     /// Fails when the index cannot be read.
-    pub async fn reconcile(
-        &self,
-        limits: &ReconcileLimits,
-    ) -> Result<[(Exchange, Reconciled); Exchange::ALL.len()], StoreError> {
-        let custody = &self.aster.custody;
-        let started_ms = custody.clock.now_ms();
-        let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
-        let mut found = Exchange::ALL.map(|exchange| (exchange, Reconciled::default()));
-        let mut left = limits.limit;
-        let mut scan = self.index_scan(Index::Check, started_ms);
-        while let Some(key) = scan.next().await? {
-            let now_ms = custody.clock.now_ms();
-            if left == 0 || now_ms.saturating_sub(started_ms) > run_ms {
-                break;
+    pub fn reconcile<'a>(
+        &'a self,
+        limits: &'a ReconcileLimits,
+    ) -> BoxFuture<'a, Result<[(Exchange, Reconciled); Exchange::ALL.len()], StoreError>> {
+        Box::pin(async move {
+            let custody = &self.aster.custody;
+            let started_ms = custody.clock.now_ms();
+            let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
+            let mut found = Exchange::ALL.map(|exchange| (exchange, Reconciled::default()));
+            let mut left = limits.limit;
+            let mut scan = self.index_scan(Index::Check, started_ms);
+            while let Some(key) = scan.next().await? {
+                let now_ms = custody.clock.now_ms();
+                if left == 0 || now_ms.saturating_sub(started_ms) > run_ms {
+                    break;
+                }
+                let Some((_, found)) = found.iter_mut().find(|(it, _)| *it == key.exchange) else {
+                    continue;
+                };
+                if !found.exhausted && !found.limited.contains(&key.tenant) {
+                    left -= 1;
+                    let Some(registrar) = self.of(key.exchange) else { continue };
+                    reconcile_one(registrar, key, limits.every_ms, found).await;
+                }
             }
-            let Some((_, found)) = found.iter_mut().find(|(it, _)| *it == key.exchange) else {
-                continue;
-            };
-            if !found.exhausted && !found.limited.contains(&key.tenant) {
-                left -= 1;
-                reconcile_one(self.of(key.exchange), key, limits.every_ms, found).await;
+            for (exchange, found) in &found {
+                let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
+                let counts =
+                    [(Metric::CredentialsChecked, found.checked), (Metric::CredentialDrift, drift)];
+                metrics::emit(&custody.clock, About::exchange(*exchange), &counts);
             }
-        }
-        for (exchange, found) in &found {
-            let drift = u64::try_from(found.drift.len()).unwrap_or(u64::MAX);
-            let counts =
-                [(Metric::CredentialsChecked, found.checked), (Metric::CredentialDrift, drift)];
-            metrics::emit(&custody.clock, About::exchange(*exchange), &counts);
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 }
 

@@ -8,6 +8,7 @@
 
 use domain::eth::AgentKey;
 use domain::ids::{Tenant, WalletRef};
+use futures_util::future::BoxFuture;
 use platform::items::{SCHEMA, StoreError};
 
 use super::advice::{advice, rotate_path};
@@ -34,25 +35,27 @@ impl Registrar {
     ///
     /// # Errors
     /// Fails when the wallet has a credential, the exchange refuses, or a dependency fails.
-    pub async fn register(
-        &self,
-        caller: &Caller,
-        name: &WalletRef,
+    pub fn register<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a WalletRef,
         auto_renew: bool,
-    ) -> Result<Registered, CredentialError> {
-        let received_ms = self.custody.clock.now_ms();
-        let view = self.find(&caller.tenant, name).await?;
-        if let Some(outcome) = caller.outcome() {
-            return replay(self, &view, outcome).await;
-        }
-        let initiator = Initiator::Caller(caller);
-        let operation = Operation { registrar: self, initiator, view: &view, received_ms };
-        match register_found(operation, auto_renew).await {
-            Err(CredentialError::Store(StoreError::Conflict)) => {
-                Err(lost_race(self, &caller.tenant, name).await)
+    ) -> BoxFuture<'a, Result<Registered, CredentialError>> {
+        Box::pin(async move {
+            let received_ms = self.custody.clock.now_ms();
+            let view = self.find(&caller.tenant, name).await?;
+            if let Some(outcome) = caller.outcome() {
+                return replay(self, &view, outcome).await;
             }
-            other => other.map_err(|error| self.explain(error)),
-        }
+            let initiator = Initiator::Caller(caller);
+            let operation = Operation { registrar: self, initiator, view: &view, received_ms };
+            match register_found(operation, auto_renew).await {
+                Err(CredentialError::Store(StoreError::Conflict)) => {
+                    Err(lost_race(self, &caller.tenant, name).await)
+                }
+                other => other.map_err(|error| self.explain(error)),
+            }
+        })
     }
 }
 

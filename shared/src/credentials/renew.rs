@@ -8,6 +8,7 @@
 //! credentials still due. Tenants take turns, so a tenant with many credentials delays no other
 //! tenant.
 
+use futures_util::future::BoxFuture;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -89,45 +90,47 @@ impl Registrars {
     ///
     /// # Errors
     /// Fails when the index cannot be read.
-    pub async fn renew(
-        &self,
-        limits: &RenewLimits,
-    ) -> Result<[(Exchange, Renewed); Exchange::ALL.len()], StoreError> {
-        let clock = &self.aster.custody.clock;
-        let started_ms = clock.now_ms();
-        let mut run = Run {
-            registrars: self,
-            limits,
-            until_ms: started_ms
-                .saturating_add(u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX)),
-            turns: Turns::new(limits.limit),
-            suspended: Suspended::default(),
-            limited: HashSet::new(),
-            tally: Exchange::ALL.map(|exchange| (exchange, Renewed::default())),
-        };
-        let mut deferred = Vec::new();
-        let mut left_out = 0;
-        let mut scan = self.index_scan(Index::Due, started_ms + limits.within_ms + DAY_MS);
-        while left_out <= BACKLOG {
-            let Some(key) = scan.next().await? else { break };
-            if renews_at_ms(key.wallet_id, key.at_ms, limits.within_ms) > clock.now_ms() {
-                continue;
+    pub fn renew<'a>(
+        &'a self,
+        limits: &'a RenewLimits,
+    ) -> BoxFuture<'a, Result<[(Exchange, Renewed); Exchange::ALL.len()], StoreError>> {
+        Box::pin(async move {
+            let clock = &self.aster.custody.clock;
+            let started_ms = clock.now_ms();
+            let mut run = Run {
+                registrars: self,
+                limits,
+                until_ms: started_ms
+                    .saturating_add(u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX)),
+                turns: Turns::new(limits.limit),
+                suspended: Suspended::default(),
+                limited: HashSet::new(),
+                tally: Exchange::ALL.map(|exchange| (exchange, Renewed::default())),
+            };
+            let mut deferred = Vec::new();
+            let mut left_out = 0;
+            let mut scan = self.index_scan(Index::Due, started_ms + limits.within_ms + DAY_MS);
+            while left_out <= BACKLOG {
+                let Some(key) = scan.next().await? else { break };
+                if renews_at_ms(key.wallet_id, key.at_ms, limits.within_ms) > clock.now_ms() {
+                    continue;
+                }
+                if run.turns.admits(&key.tenant) {
+                    left_out += u32::from(!run.work_on(&key).await);
+                } else {
+                    // Other tenants go first.
+                    left_out += 1;
+                    deferred.push(key);
+                }
             }
-            if run.turns.admits(&key.tenant) {
-                left_out += u32::from(!run.work_on(&key).await);
-            } else {
-                // Other tenants go first.
-                left_out += 1;
-                deferred.push(key);
+            for key in deferred {
+                run.work_on(&key).await;
             }
-        }
-        for key in deferred {
-            run.work_on(&key).await;
-        }
-        for (exchange, tally) in &run.tally {
-            metrics::emit(clock, About::exchange(*exchange), &tally.metrics());
-        }
-        Ok(run.tally)
+            for (exchange, tally) in &run.tally {
+                metrics::emit(clock, About::exchange(*exchange), &tally.metrics());
+            }
+            Ok(run.tally)
+        })
     }
 }
 
@@ -159,7 +162,7 @@ impl Run<'_> {
             return false;
         }
         let failed = tally.failed;
-        let registrar = self.registrars.of(key.exchange);
+        let Some(registrar) = self.registrars.of(key.exchange) else { return true };
         match renew_one(registrar, key, self.limits, &mut self.suspended, tally).await {
             Worked::NotDue => {}
             Worked::Done => self.turns.take(&key.tenant),

@@ -3,6 +3,7 @@
 
 use domain::eth::Address;
 use domain::ids::WalletRef;
+use futures_util::future::BoxFuture;
 use platform::items::StoreError;
 
 use super::lease::{Charge, Lease, ensure_free, taken_over, unlock};
@@ -30,28 +31,30 @@ impl Registrar {
     ///
     /// # Errors
     /// Fails when the wallet has no credential, or the exchange may still know its agent.
-    pub async fn revoke(
-        &self,
-        caller: &Caller,
-        name: &WalletRef,
+    pub fn revoke<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a WalletRef,
         removed_there: bool,
-    ) -> Result<Revoked, CredentialError> {
-        let received_ms = self.custody.clock.now_ms();
-        let view = self.find(&caller.tenant, name).await?;
-        if let Some(outcome) = caller.outcome() {
-            return Ok(Revoked { agent: outcome.agent, wallet: view.wallet });
-        }
-        let known = view.credential(self.client.exchange());
-        let known = known.ok_or(CredentialError::NoCredential)?;
-        let initiator = Initiator::Caller(caller);
-        if known.is_v1() && removed_there {
-            ensure_free(known, received_ms)?;
-            let mut known = known.clone();
-            initiator.mark(&mut known);
-            return delete(self, view.wallet, &known).await;
-        }
-        let operation = Operation { registrar: self, initiator, view: &view, received_ms };
-        revoke_known(operation, known).await.map_err(|error| self.explain(error))
+    ) -> BoxFuture<'a, Result<Revoked, CredentialError>> {
+        Box::pin(async move {
+            let received_ms = self.custody.clock.now_ms();
+            let view = self.find(&caller.tenant, name).await?;
+            if let Some(outcome) = caller.outcome() {
+                return Ok(Revoked { agent: outcome.agent, wallet: view.wallet });
+            }
+            let known = view.credential(self.client.exchange());
+            let known = known.ok_or(CredentialError::NoCredential)?;
+            let initiator = Initiator::Caller(caller);
+            if known.is_v1() && removed_there {
+                ensure_free(known, received_ms)?;
+                let mut known = known.clone();
+                initiator.mark(&mut known);
+                return delete(self, view.wallet, &known).await;
+            }
+            let operation = Operation { registrar: self, initiator, view: &view, received_ms };
+            revoke_known(operation, known).await.map_err(|error| self.explain(error))
+        })
     }
 }
 

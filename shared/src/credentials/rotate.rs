@@ -8,6 +8,7 @@
 
 use domain::eth::{Address, AgentKey};
 use domain::ids::WalletRef;
+use futures_util::future::BoxFuture;
 use platform::items::StoreError;
 
 use super::agent_keys::{self, NewAgent};
@@ -53,35 +54,37 @@ impl Registrar {
     ///
     /// # Errors
     /// Fails when the wallet has no credential, the exchange refuses, or a dependency fails.
-    pub async fn rotate(
-        &self,
-        caller: &Caller,
-        name: &WalletRef,
-    ) -> Result<Rotated, CredentialError> {
-        let received_ms = self.custody.clock.now_ms();
-        let view = self.find(&caller.tenant, name).await?;
-        if let Some(outcome) = caller.outcome() {
-            return Ok(Rotated {
-                registered: replay(self, &view, outcome).await?,
-                previous: outcome.previous.clone(),
-                previous_revoked: outcome.previous_revoked,
-                replaced_by_name: outcome.replaced_by_name,
-            });
-        }
-        let known = view.credential(self.client.exchange());
-        let known = known.ok_or(CredentialError::NoCredential)?;
-        ensure_free(known, received_ms)?;
-        match Life::of(known, received_ms) {
-            Life::Pending => return Err(CredentialError::Unregistered),
-            Life::Revoking => return Err(CredentialError::Revoking),
-            Life::Active | Life::Expired | Life::Rotating => {}
-        }
-        let initiator = Initiator::Caller(caller);
-        let operation = Operation { registrar: self, initiator, view: &view, received_ms };
-        match rotate_known(operation, known, Previous::Remove).await {
-            Err(CredentialError::Store(StoreError::Conflict)) => Err(taken_over()),
-            other => other.map_err(|error| self.explain(error)),
-        }
+    pub fn rotate<'a>(
+        &'a self,
+        caller: &'a Caller,
+        name: &'a WalletRef,
+    ) -> BoxFuture<'a, Result<Rotated, CredentialError>> {
+        Box::pin(async move {
+            let received_ms = self.custody.clock.now_ms();
+            let view = self.find(&caller.tenant, name).await?;
+            if let Some(outcome) = caller.outcome() {
+                return Ok(Rotated {
+                    registered: replay(self, &view, outcome).await?,
+                    previous: outcome.previous.clone(),
+                    previous_revoked: outcome.previous_revoked,
+                    replaced_by_name: outcome.replaced_by_name,
+                });
+            }
+            let known = view.credential(self.client.exchange());
+            let known = known.ok_or(CredentialError::NoCredential)?;
+            ensure_free(known, received_ms)?;
+            match Life::of(known, received_ms) {
+                Life::Pending => return Err(CredentialError::Unregistered),
+                Life::Revoking => return Err(CredentialError::Revoking),
+                Life::Active | Life::Expired | Life::Rotating => {}
+            }
+            let initiator = Initiator::Caller(caller);
+            let operation = Operation { registrar: self, initiator, view: &view, received_ms };
+            match rotate_known(operation, known, Previous::Remove).await {
+                Err(CredentialError::Store(StoreError::Conflict)) => Err(taken_over()),
+                other => other.map_err(|error| self.explain(error)),
+            }
+        })
     }
 }
 

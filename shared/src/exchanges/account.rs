@@ -282,7 +282,7 @@ impl LeverageChange {
             return Vec::new();
         }
         match exchange {
-            Exchange::Hyperliquid => vec![LeverageStep::Both(LeverageState {
+            Exchange::Hyperliquid | Exchange::Lighter => vec![LeverageStep::Both(LeverageState {
                 leverage: self.leverage.unwrap_or(present.leverage),
                 margin_mode: self.margin_mode.unwrap_or(present.margin_mode),
             })],
@@ -299,7 +299,7 @@ impl LeverageChange {
 /// A signed call that changes leverage or margin mode.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum LeverageStep {
-    /// Hyperliquid: both at once.
+    /// Hyperliquid and Lighter: both at once.
     Both(LeverageState),
     /// Aster: the margin mode.
     MarginMode(MarginMode),

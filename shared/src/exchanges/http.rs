@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use domain::clock::Clock;
-use http::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER};
 use http::{HeaderMap, Method};
 use platform::telemetry;
 use time::macros::format_description;
@@ -137,6 +137,9 @@ pub enum TransportError {
     /// The response exceeds the size limit.
     #[error("the response is too large")]
     TooLarge,
+    /// A value cannot be a header.
+    #[error("invalid header")]
+    Header,
 }
 
 impl Http {
@@ -243,6 +246,24 @@ impl Http {
             query => format!("{}?{query}", self.url(path)),
         };
         self.send(path, self.client()?.get(url), max_bytes).await
+    }
+
+    /// Sends a `GET` as [`Http::get_up_to`] does, with a secret token in the header `Authorization`.
+    ///
+    /// # Errors
+    /// Fails without a response.
+    pub async fn get_authorized(
+        &self,
+        path: &str,
+        query: &str,
+        token: &str,
+        max_bytes: usize,
+    ) -> Result<Answer, SendError> {
+        let request = self.client()?.get(format!("{}?{query}", self.url(path)));
+        let mut token = http::HeaderValue::from_str(token)
+            .map_err(|_| SendError::NotSent(TransportError::Header))?;
+        token.set_sensitive(true);
+        self.send(path, request.header(AUTHORIZATION, token), max_bytes).await
     }
 
     async fn send_body(

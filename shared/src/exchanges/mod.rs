@@ -10,15 +10,17 @@ mod client;
 mod config;
 pub mod http;
 pub mod hyperliquid;
+pub mod lighter;
 pub mod networks;
 pub mod profile;
 pub mod trade;
 
-pub use aster::config::{AsterConfig, aster_spot_url};
+pub use aster::config::{AsterConfig, aster_public_url, aster_spot_url};
 pub use builder::BuilderApproval;
 pub use client::{ExchangeClient, Sends};
 pub use config::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS, order_timeout_ms};
 pub use hyperliquid::config::HyperliquidConfig;
+pub use lighter::config::LighterConfig;
 
 use domain::eth::{Address, AgentKeyError};
 use domain::ids::Exchange;
@@ -34,6 +36,7 @@ impl Profile {
         match exchange {
             Exchange::Aster => &aster::PROFILE,
             Exchange::Hyperliquid => &hyperliquid::PROFILE,
+            Exchange::Lighter => &lighter::PROFILE,
         }
     }
 }

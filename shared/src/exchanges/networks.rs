@@ -27,7 +27,7 @@ impl Hosts {
 #[must_use]
 pub fn network_of(url: &Url) -> Option<HyperliquidChain> {
     let Some(Host::Domain(host)) = url.host() else { return None };
-    Exchange::ALL.iter().find_map(|exchange| Profile::of(*exchange).hosts.network_of(host))
+    Exchange::TRADED.iter().find_map(|exchange| Profile::of(*exchange).hosts.network_of(host))
 }
 
 /// Refuses a URL of the exchange's other network. `name` is the variable that sets the URL.

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn profile_of_each_exchange_is_its_own() {
-        for exchange in Exchange::ALL {
+        for exchange in Exchange::TRADED {
             let profile = Profile::of(exchange);
             assert_eq!(profile.exchange, exchange);
             assert_eq!(profile.name.to_lowercase(), exchange.as_str());
@@ -104,7 +104,7 @@ mod tests {
     /// The smallest budget that can be configured, and half of it for jobs.
     #[test]
     fn heaviest_call_fits_into_the_smallest_budget() {
-        for exchange in Exchange::ALL {
+        for exchange in Exchange::TRADED {
             let Weights { approval, removal, agent, agents, builder } =
                 Profile::of(exchange).weights;
             assert!(

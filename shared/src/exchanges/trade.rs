@@ -135,6 +135,10 @@ pub enum TradeCode {
     OurFault,
     /// The wallet has not approved the order's builder, or not its fee.
     BuilderNotApproved,
+    /// The exchange serves nobody from the region of the caller's or of the service's address.
+    RegionBlocked,
+    /// The exchange requires a newer form of signatures.
+    SignerOutdated,
     /// Any other refusal; the text may be meaningful to the caller.
     OrderRejected,
 }

@@ -1,5 +1,7 @@
 //! Calls of the cosigner by Lambda invocations.
 
+use platform::aws::Aws;
+use platform::env::{ConfigError, Env};
 use platform::telemetry;
 use protocol::{Answer, Call, PROTOCOL, Refusal, Request, SessionId, WalletKey};
 
@@ -36,6 +38,16 @@ impl CosignerClient {
         caller: impl Into<String>,
     ) -> Self {
         Self { lambda, function: function.into(), caller: caller.into() }
+    }
+
+    /// Makes the client from the environment: `COSIGNER_FUNCTION` and `AWS_LAMBDA_FUNCTION_NAME`.
+    ///
+    /// # Errors
+    /// Returns an error that names the missing variable.
+    pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
+        let function = env.required("COSIGNER_FUNCTION")?;
+        let caller = env.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+        Ok(Self::new(LambdaClient::new(&Aws::from_env(env)?), function, caller))
     }
 
     /// Sends one message of a session and waits for the response.

@@ -12,11 +12,13 @@
 
 mod client;
 mod keygen;
+mod pay;
 mod refresh;
 mod sign;
 
 pub use client::{CosignerClient, CosignerError};
 pub use keygen::generate;
+pub use pay::{PaymentStep, prepare_payment, report_outcome, sign_payment};
 pub use refresh::{confirm, refresh, retire};
 pub use sign::sign;
 

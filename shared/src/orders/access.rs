@@ -1,17 +1,64 @@
 //! The wallet of a request, its credential, and its agent's key.
 
+use std::sync::Arc;
+
 use domain::builder::Builder;
 use domain::eth::{Address, AgentKey};
 use domain::ids::{Exchange, WalletRef};
 use platform::envelope::Sealed;
 
+use super::client::wire::Wire;
 use super::{CredentialGap, TradeError, Trader};
 use crate::caller::{Caller, note_wallet};
+use crate::exchanges::lighter::Credential;
 use crate::store::{
     AgentRecord, CredentialRecord, CredentialState, TradingAccount, TradingView, WalletRecord,
 };
 use crate::trading::ids::OrderKey;
 use crate::trading::ledger::Ledger;
+
+/// The key that signs calls.
+pub(super) enum SigningKey {
+    /// The key of a wallet's agent.
+    Agent(AgentKey),
+    /// The key that the caller brings, on Lighter.
+    Caller(Arc<Credential>),
+}
+
+impl SigningKey {
+    /// Returns the key of an agent.
+    pub(super) const fn agent(&self) -> Result<&AgentKey, TradeError> {
+        match self {
+            Self::Agent(key) => Ok(key),
+            Self::Caller(_) => Err(TradeError::DamagedOrder("a key of another exchange")),
+        }
+    }
+
+    /// Returns the name of the key in records.
+    pub(super) fn address(&self) -> Result<Address, TradeError> {
+        match self {
+            Self::Agent(key) => Ok(key.address()),
+            Self::Caller(credential) => {
+                credential.fingerprint().map_err(|_| TradeError::DamagedKey)
+            }
+        }
+    }
+
+    /// Returns the key of a caller.
+    pub(super) fn caller(&self) -> Result<&Credential, TradeError> {
+        match self {
+            Self::Caller(credential) => Ok(credential),
+            Self::Agent(_) => Err(TradeError::DamagedOrder("a key of another exchange")),
+        }
+    }
+}
+
+/// Omits the key.
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
 
 impl Trader {
     /// Finds a caller's wallet. It reads nothing for a wallet id, whose existence
@@ -36,24 +83,34 @@ impl Trader {
     ) -> Result<TradingView, TradeError> {
         let view = self.store.trading_view(account, orders, self.clock()).await?;
         let view = view.ok_or(TradeError::WalletNotFound)?;
-        note_wallet(&view.wallet);
+        if let Some(wallet) = &view.wallet {
+            note_wallet(wallet);
+        }
         tracing::Span::current().record("exchange", self.exchange().as_str());
         Ok(view)
     }
 
-    /// Returns the credential, if its agent can sign calls now.
+    /// Returns the credential, if its agent can sign calls now. `None` means that the caller brings the
+    /// key.
     pub(super) fn credential<'a>(
         &self,
         view: &'a TradingView,
-    ) -> Result<&'a CredentialRecord, TradeError> {
+    ) -> Result<Option<&'a CredentialRecord>, TradeError> {
         let gap = |gap| Err(TradeError::NoCredential(gap));
+        if let Wire::Lighter(client) = &self.client.wire {
+            return if client.credential().is_some() {
+                Ok(None)
+            } else {
+                gap(CredentialGap::Missing)
+            };
+        }
         let Some(credential) = &view.credential else { return gap(CredentialGap::Missing) };
         match credential.state {
             CredentialState::Pending => gap(CredentialGap::Pending),
             CredentialState::Revoking => gap(CredentialGap::Revoking),
             _ if credential.is_v1() => Err(TradeError::CredentialV1),
             _ if credential.expires_at_ms <= self.now_ms() => gap(CredentialGap::Expired),
-            CredentialState::Active | CredentialState::Rotating => Ok(credential),
+            CredentialState::Active | CredentialState::Rotating => Ok(Some(credential)),
         }
     }
 
@@ -74,20 +131,37 @@ impl Trader {
         Some(Builder { fee: wanted.fee.min(approved.fee), ..wanted })
     }
 
-    /// Opens the key of the credential's agent.
-    pub(super) async fn key(&self, view: &TradingView) -> Result<AgentKey, TradeError> {
-        let credential = self.credential(view)?;
-        self.open(&view.wallet, credential.agent, &credential.sealed).await
+    /// Opens the key of the credential's agent, or returns the caller's.
+    pub(super) async fn key(&self, view: &TradingView) -> Result<SigningKey, TradeError> {
+        let missing = || TradeError::NoCredential(CredentialGap::Missing);
+        match (self.credential(view)?, self.caller_key()) {
+            (Some(credential), _) => {
+                let wallet = view.wallet.as_ref().ok_or(TradeError::WalletNotFound)?;
+                let key = self.open(wallet, credential.agent, &credential.sealed).await?;
+                Ok(SigningKey::Agent(key))
+            }
+            (None, key) => key.ok_or_else(missing),
+        }
     }
 
-    /// Opens the key for a question about the wallet. Hyperliquid needs none.
+    /// Returns the key that the caller of this trader brings.
+    fn caller_key(&self) -> Option<SigningKey> {
+        match &self.client.wire {
+            Wire::Lighter(client) => client.shared_credential().map(SigningKey::Caller),
+            Wire::Aster(_) | Wire::Hyperliquid(_) => None,
+        }
+    }
+
+    /// Opens the key for a question about the wallet. Hyperliquid needs none. The job has no key of a
+    /// caller, and Lighter answers questions about a transaction without one.
     pub(super) async fn key_to_ask(
         &self,
         view: &TradingView,
-    ) -> Result<Option<AgentKey>, TradeError> {
+    ) -> Result<Option<SigningKey>, TradeError> {
         match self.exchange() {
             Exchange::Aster => self.key(view).await.map(Some),
             Exchange::Hyperliquid => Ok(None),
+            Exchange::Lighter => Ok(self.caller_key()),
         }
     }
 
@@ -97,17 +171,20 @@ impl Trader {
         &self,
         view: &TradingView,
         agent: Address,
-    ) -> Result<Option<AgentKey>, TradeError> {
-        let Some(credential) = view.credential.as_ref().filter(|it| !it.is_v1()) else {
+    ) -> Result<Option<SigningKey>, TradeError> {
+        let credential = view.credential.as_ref().filter(|it| !it.is_v1());
+        let (Some(credential), Some(wallet)) = (credential, &view.wallet) else {
             return Ok(None);
         };
-        if credential.agent == agent {
-            return self.open(&view.wallet, agent, &credential.sealed).await.map(Some);
-        }
         let others = credential.next.iter().chain(&credential.retiring);
         let is_it = |other: &&AgentRecord| other.agent == agent;
-        match others.into_iter().find(is_it) {
-            Some(other) => self.open(&view.wallet, agent, &other.sealed).await.map(Some),
+        let sealed = if credential.agent == agent {
+            Some(&credential.sealed)
+        } else {
+            others.into_iter().find(is_it).map(|other| &other.sealed)
+        };
+        match sealed {
+            Some(sealed) => Ok(Some(SigningKey::Agent(self.open(wallet, agent, sealed).await?))),
             None => Ok(None),
         }
     }
@@ -128,6 +205,9 @@ impl Trader {
 
 /// Returns an error if an operator has frozen the wallet. A freeze after a fault of the protocol
 /// concerns the main key only, so trading continues.
-pub(super) const fn ensure_not_frozen(wallet: &WalletRecord) -> Result<(), TradeError> {
-    if wallet.operator_freeze.is_some() { Err(TradeError::WalletFrozen) } else { Ok(()) }
+pub(super) fn ensure_not_frozen(wallet: Option<&WalletRecord>) -> Result<(), TradeError> {
+    match wallet.and_then(|wallet| wallet.operator_freeze.as_ref()) {
+        Some(_) => Err(TradeError::WalletFrozen),
+        None => Ok(()),
+    }
 }

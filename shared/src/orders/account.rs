@@ -5,11 +5,12 @@ mod balances;
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::eth::{Address, AgentKey};
+use domain::eth::Address;
 use domain::ids::{Exchange, WalletRef};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 
+use super::access::SigningKey;
 use super::client::call::Asker;
 use super::client::fills::Asking;
 use super::client::wire::Wire;
@@ -17,6 +18,7 @@ use super::view::OrderView;
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::account::{AccountPosition, Balances, Fill};
+use crate::exchanges::lighter::trade::Client as LighterClient;
 use crate::store::{TradingAccount, TradingView};
 use crate::trading::ids::{ExchangeOrderId, Leg};
 use crate::trading::order::{OrderFault, SymbolText};
@@ -65,12 +67,12 @@ pub struct FillsView {
 struct Reads {
     account: TradingAccount,
     view: TradingView,
-    key: Option<AgentKey>,
+    key: Option<SigningKey>,
 }
 
 impl Reads {
-    const fn asker(&self) -> Asker<'_> {
-        Asker { wallet: self.view.wallet.address, key: self.key.as_ref() }
+    fn asker(&self) -> Asker<'_> {
+        Asker { wallet: self.view.address(), key: self.key.as_ref() }
     }
 }
 
@@ -95,10 +97,34 @@ impl Trader {
         let read = async {
             let account = self.account(caller, wallet).await?;
             let view = self.view(&account, &[]).await?;
+            let wallet = match &self.client.wire {
+                // The exchange states the owner with the positions.
+                Wire::Lighter(client) => {
+                    return self.lighter_positions(client, &account, symbol).await;
+                }
+                Wire::Aster(_) | Wire::Hyperliquid(_) => view.address(),
+            };
             let positions = self.all_positions(&account, &view, symbol).await?;
-            Ok(PositionsView { wallet: view.wallet.address, positions })
+            Ok(PositionsView { wallet, positions })
         };
         self.until(self.now_ms() + REQUEST_MS, read).await
+    }
+
+    async fn lighter_positions(
+        &self,
+        client: &LighterClient,
+        account: &TradingAccount,
+        symbol: Option<&SymbolText>,
+    ) -> Result<PositionsView, TradeError> {
+        let market = match symbol {
+            Some(symbol) => Some(self.markets(&account.tenant).find(symbol).await?),
+            None => None,
+        };
+        let stated = self.client.lighter_account(client, &account.tenant).await?;
+        let mut positions = stated.positions;
+        let name = market.as_ref().map(super::markets::Market::name);
+        positions.retain(|position| name.is_none_or(|name| position.symbol == name));
+        Ok(PositionsView { wallet: stated.owner, positions })
     }
 
     /// Asks for the positions in one market or in all, on Hyperliquid on every DEX.
@@ -110,13 +136,17 @@ impl Trader {
     ) -> Result<Vec<AccountPosition>, TradeError> {
         let (tenant, markets) = (&account.tenant, self.markets(&account.tenant));
         let key = self.key_to_ask(view).await?;
-        let asker = Asker { wallet: view.wallet.address, key: key.as_ref() };
+        let asker = Asker { wallet: view.address(), key: key.as_ref() };
         let market = match symbol {
             Some(symbol) => Some(markets.find(symbol).await?.stored()),
             None => None,
         };
         let mut positions = match (&self.client.wire, &market) {
             (Wire::Aster(_), market) => {
+                let name = market.as_ref().map(|market| market.name.as_str());
+                self.client.positions(tenant, asker, name).await?
+            }
+            (Wire::Lighter(_), market) => {
                 let name = market.as_ref().map(|market| market.name.as_str());
                 self.client.positions(tenant, asker, name).await?
             }
@@ -155,8 +185,14 @@ impl Trader {
     ) -> Result<BalancesView, TradeError> {
         let until_ms = self.now_ms() + REQUEST_MS;
         let reads = self.until(until_ms, self.reads(caller, wallet)).await?;
+        if let Wire::Lighter(client) = &self.client.wire {
+            let tenant = &reads.account.tenant;
+            let read = async { Ok(self.client.lighter_account(client, tenant).await?) };
+            let stated = self.until(until_ms, read).await?;
+            return Ok(BalancesView { wallet: stated.owner, balances: stated.balances });
+        }
         let balances = self.read_balances(&reads, until_ms).await?;
-        Ok(BalancesView { wallet: reads.view.wallet.address, balances })
+        Ok(BalancesView { wallet: reads.view.address(), balances })
     }
 
     /// Returns a page of the executions of a wallet, the oldest first. Aster lists those of one
@@ -241,7 +277,7 @@ impl Trader {
     ) -> Result<Vec<OrderView>, TradeError> {
         let read = async {
             let Reads { account, view, .. } = self.reads(caller, wallet).await?;
-            let wallet = view.wallet.address;
+            let wallet = view.address();
             let orders = self.client.historical_orders(&account.tenant, wallet).await?;
             self.with_records(&account, &orders).await
         };

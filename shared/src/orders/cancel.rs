@@ -1,8 +1,8 @@
 //! Cancelling one order. A cancellation can be repeated: it changes nothing that has ended.
 
-use domain::eth::AgentKey;
 use domain::ids::WalletRef;
 
+use super::access::SigningKey;
 use super::client::CALL_WEIGHT;
 use super::client::call::Cancelled;
 use super::finding::Finder;
@@ -11,6 +11,7 @@ use super::target::Target;
 use super::view::{self, OrderView, of_exchange};
 use super::{TradeError, Trader};
 use crate::caller::Caller;
+use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Sent, TradeCode, TradeRefusal};
 use crate::store::StoredSymbol;
 use crate::trading::ids::OrderName;
@@ -55,7 +56,7 @@ impl Trader {
     pub(super) async fn cancel_target(
         &self,
         target: &mut Target,
-        key: &AgentKey,
+        key: &SigningKey,
     ) -> Result<OrderView, TradeError> {
         let market = self.market_of(target, key).await?;
         let mut lost: Option<String> = None;
@@ -94,7 +95,7 @@ impl Trader {
     async fn market_of(
         &self,
         target: &mut Target,
-        key: &AgentKey,
+        key: &SigningKey,
     ) -> Result<StoredSymbol, TradeError> {
         if let Some(symbol) = &target.symbol {
             return Ok(symbol.clone());
@@ -124,15 +125,25 @@ impl Trader {
         &self,
         target: &Target,
         market: &StoredSymbol,
-        key: &AgentKey,
+        key: &SigningKey,
     ) -> Result<Attempt, TradeError> {
         let Target { account, view, id, .. } = target;
         self.client.take(&account.tenant, CALL_WEIGHT).await?;
         let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
-        let asker = (view.wallet.address, key);
+        let asker = (view.address(), key);
         let sent = self.client.cancel(nonce, asker, market, id.lookup()).await?;
         match sent {
             Sent::Accepted(Cancelled::Done(order)) => Ok(Attempt::Done(order)),
+            Sent::Accepted(Cancelled::Taken(hash)) => {
+                match self.client.executed(&account.tenant, &hash).await {
+                    Ok(Executed::Done) => Ok(Attempt::Done(None)),
+                    Ok(Executed::Failed(refusal)) => refused(target, refusal),
+                    Ok(Executed::Absent | Executed::Pending) => {
+                        Ok(Attempt::Lost("the cancellation is not executed yet".to_owned()))
+                    }
+                    Err(error) => Ok(Attempt::Lost(error.to_string())),
+                }
+            }
             Sent::Accepted(Cancelled::Refused(refusal)) | Sent::Refused(refusal) => {
                 refused(target, refusal)
             }
@@ -146,7 +157,7 @@ impl Trader {
     async fn cancelled(
         &self,
         target: &mut Target,
-        key: &AgentKey,
+        key: &SigningKey,
     ) -> Result<OrderView, TradeError> {
         match self.look_up(target, Some(key)).await {
             Ok(Some(order)) => {

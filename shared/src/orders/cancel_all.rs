@@ -2,12 +2,15 @@
 
 mod under_way;
 
-use domain::eth::AgentKey;
 use domain::ids::{Exchange, WalletRef};
 use futures_util::StreamExt;
+use lighter_signer::{Action as LighterAction, CancelAll as LighterCancelAll};
 
+use super::access::SigningKey;
 use super::cancel::{after_sending, as_cancelled};
-use super::client::wire::Wire;
+use super::client::CALL_WEIGHT;
+use super::client::call::LookupId;
+use super::client::wire::{Wire, market_index};
 use super::finding::Finder;
 use super::view::OrderView;
 use super::{REQUEST_MS, TradeError, Trader};
@@ -16,6 +19,7 @@ use crate::exchanges::aster::trade as aster;
 use crate::exchanges::aster::trade::params::Params;
 use crate::exchanges::hyperliquid::trade::action::{Action, Cancel};
 use crate::exchanges::hyperliquid::trade::answer::{CancelOutcome, Sender};
+use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Sent, TradeCode, TradeRefusal, Unresolved};
 use crate::store::{StoredSymbol, TradingAccount, TradingView};
 use crate::trading::ids::ClientOrderId;
@@ -37,7 +41,7 @@ const PASSES: u32 = 3;
 struct Signer<'a> {
     account: &'a TradingAccount,
     view: &'a TradingView,
-    key: &'a AgentKey,
+    key: &'a SigningKey,
 }
 
 /// An order after its cancellation: as the exchange states it, and its status if that is known
@@ -126,7 +130,7 @@ impl Trader {
     fn is_over(&self, (order, status): &After) -> bool {
         let status = status.unwrap_or(order.status);
         match status {
-            OrderStatus::Canceled => self.exchange() == Exchange::Aster,
+            OrderStatus::Canceled => self.exchange() != Exchange::Hyperliquid,
             status => !status.is_open() && status != OrderStatus::Unknown,
         }
     }
@@ -172,6 +176,12 @@ impl Trader {
                 is_certain.resize(open.len(), false);
                 Ok(is_certain)
             }
+            Wire::Lighter(client) => {
+                let sent = self.cancel_all_lighter(signer, client, market).await;
+                done.sent |= is_sent(sent.as_ref().err());
+                sent?;
+                Ok(vec![false; open.len()])
+            }
         }
     }
 
@@ -191,10 +201,14 @@ impl Trader {
             if is_certain {
                 return (order, Some(OrderStatus::Canceled));
             }
-            let id = order.order_id.parse().map(super::client::call::LookupId::Exchange);
+            let id = match &order.client_id {
+                // Lighter lists ended orders by the client's id, and the last ones without it.
+                Some(id) if account.exchange == Exchange::Lighter => Some(LookupId::Client(id)),
+                _ => order.order_id.parse().ok().map(LookupId::Exchange),
+            };
             let found = match id {
-                Ok(id) => finder.find(&market.name, id).await.ok().flatten(),
-                Err(_) => None,
+                Some(id) => finder.find(&market.name, id).await.ok().flatten(),
+                None => None,
             };
             match found {
                 Some(found) => (*found, None),
@@ -229,13 +243,44 @@ impl Trader {
         self.client.take(&account.tenant, aster::Call::CancelAll.weight()).await?;
         let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
         let params = Params::of_symbol(&market.name);
-        let reader = aster::Reader { user: view.wallet.address, key };
+        let reader = aster::Reader { user: view.address(), key: key.agent()? };
         let signed = client.sign(aster::Call::CancelAll, &params, nonce, reader)?;
         let sent = client.cancel_all(&signed).await;
         self.client.note_sent(&sent).await;
         match sent {
             Sent::Accepted(()) => Ok(()),
             Sent::Refused(refusal) if refusal.code == TradeCode::OrderNotOpen => Ok(()),
+            other => Err(not_cancelled(other)),
+        }
+    }
+
+    /// Cancels all orders of a market in one transaction, and waits until the exchange has executed it.
+    async fn cancel_all_lighter(
+        &self,
+        signer: Signer<'_>,
+        client: &crate::exchanges::lighter::trade::Client,
+        market: &StoredSymbol,
+    ) -> Result<(), TradeError> {
+        let Signer { account, key, .. } = signer;
+        self.client.take(&account.tenant, CALL_WEIGHT).await?;
+        let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
+        let market_index = Some(market_index(market)?);
+        let action = LighterAction::CancelAllOrders(LighterCancelAll::Now { market_index });
+        let signed = client.sign(key.caller()?, action, nonce)?;
+        let sent = client.send(&signed.body, &signed.hash).await;
+        self.client.note_sent(&sent).await;
+        match sent {
+            Sent::Accepted(()) => match self.client.executed(&account.tenant, &signed.hash).await {
+                Ok(Executed::Done) => Ok(()),
+                Ok(Executed::Failed(refusal)) => {
+                    Err(TradeError::Refused { client_order_id: None, refusal })
+                }
+                Ok(Executed::Absent | Executed::Pending) => {
+                    let cause = "the exchange has not executed the cancellation yet".to_owned();
+                    Err(TradeError::CancelUnknown { cause })
+                }
+                Err(error) => Err(TradeError::CancelUnknown { cause: error.to_string() }),
+            },
             other => Err(not_cancelled(other)),
         }
     }
@@ -257,8 +302,9 @@ impl Trader {
         let action = Action::Cancel(cancels.collect::<Result<_, TradeError>>()?);
         self.client.take(&account.tenant, action.weight()).await?;
         let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
+        let key = key.agent()?;
         let signed = client.sign(&action, nonce, key)?;
-        let wallet = view.wallet.address;
+        let wallet = view.address();
         let sender = Sender { wallet, agent: key.address(), is_first: true };
         let sent = client.cancel(&signed.body, open.len(), sender).await;
         self.client.note_sent(&sent).await;

@@ -114,11 +114,13 @@ impl Trader {
         let market = self.markets(&account.tenant).find(symbol).await?;
         let within = match &market {
             Market::Aster(market) => Some(market.name.as_str()),
+            Market::Lighter(spot) if spot.is_spot => return Ok((market, Vec::new())),
+            Market::Lighter(market) => Some(market.name.as_str()),
             Market::Hyperliquid(spot) if spot.is_spot() => return Ok((market, Vec::new())),
             Market::Hyperliquid(market) => Some(market.dex.as_str()).filter(|dex| !dex.is_empty()),
         };
         let key = self.key_to_ask(view).await?;
-        let asker = Asker { wallet: view.wallet.address, key: key.as_ref() };
+        let asker = Asker { wallet: view.address(), key: key.as_ref() };
         let mut positions = self.client.positions(&account.tenant, asker, within).await?;
         positions.retain(|position| position.symbol == market.name());
         Ok((market, positions))

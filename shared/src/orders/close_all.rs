@@ -171,7 +171,7 @@ impl Trader {
         account: &TradingAccount,
         view: &TradingView,
     ) -> Result<Vec<ClosedMarket>, TradeError> {
-        ensure_not_frozen(&view.wallet)?;
+        ensure_not_frozen(view.wallet.as_ref())?;
         self.credential(view)?;
         let positions = self.all_positions(account, view, None).await?;
         let markets = positions.into_iter().take(MAX_CLOSES).map(|position| {

@@ -186,6 +186,13 @@ pub enum TradeError {
     /// A call of Aster was not signed. 500 `INTERNAL`.
     #[error(transparent)]
     SignAster(#[from] aster::trade::sign::SignFault),
+    /// Lighter does not list the public key of a key in the named slot of the account. 422
+    /// `API_KEY_NOT_LISTED`.
+    #[error("the slot of the account has another public key")]
+    KeyNotListed,
+    /// A transaction of Lighter was not signed. 500 `INTERNAL`.
+    #[error(transparent)]
+    SignLighter(#[from] lighter_signer::SignError),
     /// A stored order contradicts itself. 500 `INTERNAL`.
     #[error("a stored order contradicts itself: {0}")]
     DamagedOrder(&'static str),

@@ -59,7 +59,7 @@ async fn position(
     let value = match (&client.wire, market) {
         (Wire::Aster(aster), Market::Aster(market)) => {
             let (user, name) = (asker.wallet, market.name.as_str());
-            let key = asker.key.ok_or(TradeError::DamagedKey)?;
+            let key = asker.key.ok_or(TradeError::DamagedKey)?.agent()?;
             let asked = client.ask(tenant, Call::Positions.weight(), || {
                 Box::pin(aster.position_notional(Reader { user, key }, name))
             });
@@ -75,6 +75,11 @@ async fn position(
             let price = if inner.is_spot() { reading.price(market).await? } else { None };
             positions.value_of(inner, price)
         }
+        (Wire::Lighter(_), Market::Lighter(market)) => {
+            let positions = client.positions(tenant, asker, None).await?;
+            let held = positions.iter().find(|position| position.symbol == market.name);
+            Some(held.map_or(Decimal::ZERO, |position| position.notional))
+        }
         _ => return Err(TradeError::DamagedOrder("a market of another exchange")),
     };
     Ok(value.unwrap_or(ABOVE_EVERY_LIMIT))
@@ -88,6 +93,7 @@ async fn open_orders(
     let within = match market {
         Market::Aster(market) => market.name.as_str(),
         Market::Hyperliquid(market) => market.dex.as_str(),
+        Market::Lighter(market) => market.name.as_str(),
     };
     let Reading { client, tenant, .. } = reading;
     Ok(client.open_orders(tenant, asker, Some(within)).await?)

@@ -1,17 +1,19 @@
 //! Questions to the exchange about orders whose outcome is unknown.
 
-use domain::eth::AgentKey;
+mod lighter;
+
 use domain::ids::Exchange;
 use futures_util::future::try_join_all;
 
 use super::Trader;
+use super::access::SigningKey;
 use super::client::call::{Asker, Entry, LookupId, entry_of};
 use super::made::has_ended;
 use super::outcome::Outcome;
 use super::plan::legs_of;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::hyperliquid::trade::action::Cloid;
-use crate::exchanges::trade::{ExchangeOrder, Found};
+use crate::exchanges::trade::{ExchangeOrder, Found, TradeRefusal};
 use crate::store::{Change, OrderRecord, OrderState, StoredOutcome, TradingAccount, TradingView};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::Leg;
@@ -38,6 +40,9 @@ pub(super) enum FindFault {
         /// The property that differs.
         what: &'static str,
     },
+    /// The exchange has the transaction, and has not executed it yet.
+    #[error("the exchange has not executed the transaction yet")]
+    Pending,
 }
 
 /// The id under which the exchange has an order.
@@ -61,6 +66,7 @@ impl KnownId {
     pub(super) fn is_possible(&self, exchange: Exchange) -> bool {
         match (self, exchange) {
             (Self::Client(id), Exchange::Hyperliquid) => Cloid::parse(id).is_some(),
+            (Self::Client(id), Exchange::Lighter) => id.parse::<u64>().is_ok(),
             (Self::Client(_), Exchange::Aster) | (Self::Exchange(_), _) => true,
         }
     }
@@ -93,7 +99,7 @@ pub(super) struct Finder<'a> {
     pub(super) trader: &'a Trader,
     pub(super) account: &'a TradingAccount,
     pub(super) view: &'a TradingView,
-    pub(super) key: Option<&'a AgentKey>,
+    pub(super) key: Option<&'a SigningKey>,
 }
 
 /// What the exchange has of a change.
@@ -103,6 +109,8 @@ pub(super) struct ChangeFound {
     pub(super) new: Option<Box<ExchangeOrder>>,
     /// The order as it was before. It may have ended.
     pub(super) old: Option<Box<ExchangeOrder>>,
+    /// Why the exchange did not make the change, if it states it.
+    pub(super) refusal: Option<TradeRefusal>,
 }
 
 impl Finder<'_> {
@@ -112,7 +120,7 @@ impl Finder<'_> {
         symbol: &str,
         id: LookupId<'_>,
     ) -> Result<Option<Box<ExchangeOrder>>, AskError> {
-        let asker = Asker { wallet: self.view.wallet.address, key: self.key };
+        let asker = Asker { wallet: self.view.address(), key: self.key };
         let found = self.trader.client.look_up(&self.account.tenant, asker, symbol, id).await?;
         Ok(match found {
             Found::Order(order) => Some(order),
@@ -138,20 +146,33 @@ impl Finder<'_> {
         if let Some(known) = known_outcome(record) {
             return Ok(Some(known));
         }
+        if self.account.exchange == Exchange::Lighter {
+            return self.lighter_outcome(record, until_ms).await;
+        }
         let id = KnownId::at(self.account, record, record.generation);
         let Some(order) = self.find(&record.symbol.name, id.lookup()).await? else {
             return Ok(None);
         };
-        ensure_own(record, record.request.quantity.value(), &order)?;
-        let entry = entry_of(&order);
+        self.outcome_of(record, &order, until_ms).await.map(Some)
+    }
+
+    /// Returns the outcome of an order that the exchange states.
+    async fn outcome_of(
+        &self,
+        record: &OrderRecord,
+        order: &ExchangeOrder,
+        until_ms: u64,
+    ) -> Result<Outcome, FindFault> {
+        ensure_own(record, record.request.quantity.value(), order)?;
+        let entry = entry_of(order);
         let mut attached = Vec::new();
         for leg in legs_of(&record.request).into_iter().filter(|leg| *leg != Leg::Entry) {
-            attached.push((leg, self.attached(record, &order, leg, until_ms).await));
+            attached.push((leg, self.attached(record, order, leg, until_ms).await));
         }
         let attached: Vec<_> = attached.iter().map(|(leg, entry)| (*leg, entry)).collect();
         let is_market = record.request.order_type == OrderType::Market;
         let bound = (is_market && !order.price.is_zero()).then_some(order.price);
-        Ok(Some(Outcome::of(&entry, &attached, bound, self.trader.now_ms())))
+        Ok(Outcome::of(&entry, &attached, bound, self.trader.now_ms()))
     }
 
     /// Returns the state of an attached order. It does not decide about the entry, so a failed
@@ -187,14 +208,17 @@ impl Finder<'_> {
     ) -> Result<ChangeFound, FindFault> {
         let symbol = record.symbol.name.as_str();
         let old = KnownId::present(self.account, record);
+        if self.account.exchange == Exchange::Lighter {
+            return self.lighter_change(record, change, &old).await;
+        }
         if self.account.exchange == Exchange::Aster {
             // The order keeps its id.
             let order = self.find(symbol, old.lookup()).await?;
             let is_new = order.as_deref().is_some_and(|order| has_values(order, change));
             return Ok(if is_new {
-                ChangeFound { new: order, old: None }
+                ChangeFound { new: order, old: None, refusal: None }
             } else {
-                ChangeFound { new: None, old: order }
+                ChangeFound { new: None, old: order, refusal: None }
             });
         }
         let new = KnownId::at(self.account, record, change.generation);
@@ -207,7 +231,7 @@ impl Finder<'_> {
             Some(new) if new.rejection.is_none() => self.find_ended(symbol, &old).await?,
             _ => self.find(symbol, old.lookup()).await?,
         };
-        Ok(ChangeFound { new, old })
+        Ok(ChangeFound { new, old, refusal: None })
     }
 
     /// Looks up an order that has ended. The exchange's reads can lag, so an order that is still
@@ -293,85 +317,4 @@ fn has_values(order: &ExchangeOrder, change: &Change) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-    use uuid::Uuid;
-
-    use super::*;
-    use crate::trading::order::{Side, TimeInForce};
-
-    fn record() -> OrderRecord {
-        serde_json::from_value(json!({
-            "schema": 1, "exchange": "hyperliquid", "walletId": Uuid::nil(),
-            "clientOrderId": "a", "fingerprint": "00", "unit": "00", "generation": 0,
-            "revision": Uuid::nil(), "state": "unknown",
-            "request": {
-                "symbol": "BTC", "side": "BUY", "type": "LIMIT", "quantity": "0.010",
-                "price": "60000", "timeInForce": "GTC", "reduceOnly": false,
-            },
-            "symbol": { "name": "BTC", "asset": 3, "dex": "" },
-            "createdAtMs": 1, "leaseUntilMs": 1,
-        }))
-        .unwrap()
-    }
-
-    fn order() -> ExchangeOrder {
-        ExchangeOrder {
-            order_id: "7".to_owned(),
-            client_id: Some("0x48".to_owned()),
-            symbol: "BTC".to_owned(),
-            side: Side::Buy,
-            order_type: Some(OrderType::Limit),
-            exchange_type: "Limit".to_owned(),
-            time_in_force: Some(TimeInForce::Gtc),
-            reduce_only: false,
-            position_side: PositionSide::Both,
-            status: OrderStatus::Open,
-            exchange_status: "open".to_owned(),
-            rejection: None,
-            price: Decimal::parse("60000").unwrap(),
-            trigger_price: None,
-            quantity: Decimal::parse("0.01").unwrap(),
-            filled: Decimal::ZERO,
-            average_price: None,
-            at_ms: 1,
-            children: Vec::new(),
-        }
-    }
-
-    fn differs(record: &OrderRecord, order: &ExchangeOrder) -> Option<&'static str> {
-        match ensure_own(record, record.request.quantity.value(), order) {
-            Err(FindFault::OtherOrder { what, .. }) => Some(what),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn order_with_another_property_is_another_order() {
-        let record = record();
-        assert_eq!(differs(&record, &order()), None);
-        let quantity = Decimal::parse("0.02").unwrap();
-        let less = Decimal::parse("0.005").unwrap();
-        for (what, other) in [
-            ("market", ExchangeOrder { symbol: "ETH".to_owned(), ..order() }),
-            ("side", ExchangeOrder { side: Side::Sell, ..order() }),
-            ("position side", ExchangeOrder { position_side: PositionSide::Long, ..order() }),
-            ("reduce-only flag", ExchangeOrder { reduce_only: true, ..order() }),
-            ("quantity", ExchangeOrder { quantity, ..order() }),
-            ("quantity", ExchangeOrder { quantity: less, ..order() }),
-        ] {
-            assert_eq!(differs(&record, &other), Some(what));
-        }
-    }
-
-    #[test]
-    fn order_that_reduces_may_have_less_than_its_quantity() {
-        let mut record = record();
-        record.request.reduce_only = true;
-        let capped = Decimal::parse("0.005").unwrap();
-        let order = ExchangeOrder { reduce_only: true, quantity: capped, ..order() };
-        assert_eq!(differs(&record, &order), None);
-        let more = Decimal::parse("0.02").unwrap();
-        assert_eq!(differs(&record, &ExchangeOrder { quantity: more, ..order }), Some("quantity"));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 mod run;
 
+use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -67,17 +68,22 @@ impl Trader {
     ///
     /// # Errors
     /// Fails when the index cannot be read.
-    pub async fn resolve_due(&self, limits: &ResolveLimits) -> Result<ResolveRun, StoreError> {
-        let started_ms = self.now_ms();
-        let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
-        let mut run = Run::new(limits.limit, started_ms.saturating_add(run_ms));
-        let due = in_turns(self.due(started_ms).await?);
-        self.try_all(due, REQUEST_WAIT_MS, &mut run).await;
-        // Those that had to wait, for their last lookup or for the budget.
-        let waiting = run.take_waiting();
-        self.try_all(waiting, MAX_WAIT_MS, &mut run).await;
-        self.measure(&run, started_ms);
-        Ok(run.done)
+    pub fn resolve_due<'a>(
+        &'a self,
+        limits: &'a ResolveLimits,
+    ) -> BoxFuture<'a, Result<ResolveRun, StoreError>> {
+        Box::pin(async move {
+            let started_ms = self.now_ms();
+            let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
+            let mut run = Run::new(limits.limit, started_ms.saturating_add(run_ms));
+            let due = in_turns(self.due(started_ms).await?);
+            self.try_all(due, REQUEST_WAIT_MS, &mut run).await;
+            // Those that had to wait, for their last lookup or for the budget.
+            let waiting = run.take_waiting();
+            self.try_all(waiting, MAX_WAIT_MS, &mut run).await;
+            self.measure(&run, started_ms);
+            Ok(run.done)
+        })
     }
 
     /// Returns the submissions whose lease has ended.
@@ -161,7 +167,7 @@ impl Trader {
         let nonce = record.unresolved().map_or(0, |submission| submission.nonce);
         let signed_at_ms = match account.exchange {
             Exchange::Aster => nonce / 1_000,
-            Exchange::Hyperliquid => nonce,
+            Exchange::Hyperliquid | Exchange::Lighter => nonce,
         };
         let records = self.submission_of(account, record).await?;
         let Some(records) = self.take_over(account, records).await? else {

@@ -18,20 +18,21 @@
 mod known;
 mod send;
 
-use domain::eth::AgentKey;
-use domain::ids::WalletRef;
+use domain::ids::{Exchange, WalletRef};
 use platform::metrics::{self, About, Metric};
 use uuid::Uuid;
 
-use super::access::ensure_not_frozen;
+use super::access::{SigningKey, ensure_not_frozen};
 use super::client::CALL_WEIGHT;
 use super::client::call::Asker;
 use super::markets::Market;
 use super::place::is_about_the_service;
+use super::plan::of_violation;
 use super::resolve::READ_LAG_MS;
 use super::{BrokenRule, REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::account::{LeverageChange, LeverageState, LeverageStep};
+use crate::exchanges::lighter::trade::VALID_MS as LIGHTER_VALID_MS;
 use crate::exchanges::trade::TradeCode;
 use crate::store::{LastLeverage, LeverageRecord, StoredSymbol, TradingAccount, TradingView};
 use crate::trading::order::SymbolText;
@@ -40,6 +41,9 @@ use known::Known;
 
 /// The wait between two reads that confirm a change, in milliseconds.
 const BETWEEN_READS_MS: u64 = 1_000;
+
+/// Added to the expiry of a call of Lighter until it counts as dead, in milliseconds.
+const LIGHTER_MARGIN_MS: u64 = 15_000;
 
 /// Number of reads that confirm a change.
 const READS: u32 = 3;
@@ -59,7 +63,7 @@ struct Setting<'a> {
     view: TradingView,
     market: StoredSymbol,
     change: LeverageChange,
-    key: AgentKey,
+    key: SigningKey,
     /// The revision of the market's record.
     seen: Option<Uuid>,
     /// The last change that the exchange can have made.
@@ -82,8 +86,8 @@ enum Effect {
 }
 
 impl Setting<'_> {
-    const fn asker(&self) -> Asker<'_> {
-        Asker { wallet: self.view.wallet.address, key: Some(&self.key) }
+    fn asker(&self) -> Asker<'_> {
+        Asker { wallet: self.view.address(), key: Some(&self.key) }
     }
 }
 
@@ -120,14 +124,22 @@ impl Trader {
         until_ms: u64,
     ) -> Result<Setting<'a>, TradeError> {
         let view = self.view(account, &[]).await?;
-        ensure_not_frozen(&view.wallet)?;
+        ensure_not_frozen(view.wallet.as_ref())?;
         self.credential(&view)?;
         let market = self.markets(&account.tenant).find(symbol).await?;
-        if matches!(&market, Market::Hyperliquid(market) if market.is_spot()) {
+        let is_spot = match &market {
+            Market::Aster(_) => false,
+            Market::Hyperliquid(market) => market.is_spot(),
+            Market::Lighter(market) => market.is_spot,
+        };
+        if is_spot {
             let advice = "Name a perpetual market. A spot market has no leverage.".to_owned();
             let (symbol, limit) = (symbol.to_string(), None);
             let code = TradeCode::NotOffered;
             return Err(BrokenRule { index: 0, code, symbol, limit, advice }.into());
+        }
+        if let (Market::Lighter(market), Some(leverage)) = (&market, change.leverage) {
+            market.margin_of(leverage).map_err(|violation| of_violation(violation, symbol))?;
         }
         let market = market.stored();
         self.check_leverage(&view, &market, change.leverage)?;
@@ -189,11 +201,19 @@ impl Trader {
     /// Uses the nonce of a call, so that it can no longer execute.
     async fn end(&self, setting: &Setting<'_>, open: &LeverageRecord) -> Result<(), TradeError> {
         let unknown = |cause: String| TradeError::LeverageUnknown { cause };
+        if setting.account.exchange == Exchange::Lighter {
+            // The call ends by its expiry, which follows its nonce: a time.
+            let end_ms = open.nonce.saturating_add(LIGHTER_VALID_MS + LIGHTER_MARGIN_MS);
+            return match end_ms.saturating_sub(self.now_ms()).div_ceil(1_000) {
+                0 => Ok(()),
+                retry_after_s => Err(TradeError::LeverageInProgress { retry_after_s }),
+            };
+        }
         let key = self.key_of(&setting.view, open.agent).await?;
         // An agent that the service no longer has was replaced long after the lease of its call.
         let Some(key) = key else { return Ok(()) };
         self.client.take(&setting.account.tenant, CALL_WEIGHT).await?;
-        let wallet = setting.view.wallet.address;
+        let wallet = setting.view.address();
         let ended = self.client.fence(open.nonce, wallet, &key).await;
         ended.map_err(|unresolved| unknown(unresolved.to_string()))?;
         Ok(())

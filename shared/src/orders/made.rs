@@ -37,7 +37,7 @@ impl Made {
         now_ms: u64,
     ) -> Result<OrderRecord, TradeError> {
         let Self { placed, size, before } = self;
-        if record.exchange == Exchange::Aster {
+        if record.exchange != Exchange::Hyperliquid {
             let outcome = placed_outcome(&placed, legs(record), None, now_ms);
             let (state, outcome) = (OrderState::Placed, Some(outcome));
             return Ok(record.change_settled(state, outcome, None, revision, now_ms));
@@ -75,6 +75,10 @@ pub(super) fn change_outcome(
         let placed = with_fills(Placed::from(old), carried_by(record));
         placed_outcome(&placed, legs(record), None, now_ms)
     });
+    if let Some(refusal) = &found.refusal {
+        let refusal = Some(stored_refusal(refusal, now_ms));
+        return Ok(record.change_settled(OrderState::Refused, old, refusal, revision, now_ms));
+    }
     let Some(new) = found.new.as_deref() else {
         return Ok(record.change_settled(OrderState::Dead, old, None, revision, now_ms));
     };

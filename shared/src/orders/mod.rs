@@ -11,7 +11,8 @@
 //! | `outcome`, `made` | the meaning of an exchange's response for the record |
 //! | `target` | the order that a caller names |
 //! | `legs` | the orders that are attached to another one |
-//! | `client` | the two exchanges with their budget and circuit |
+//! | `lighter_keys` | the stored keys of Lighter's accounts |
+//! | `client` | the exchanges with their budget and circuit |
 //! | `markets` | the markets of an exchange, cached with a bounded age |
 //! | `access` | the wallet, its credential, its policy and its agent's key |
 //! | `sequencer` | one reservation at a time for each wallet in a process |
@@ -42,6 +43,7 @@ mod finding;
 mod job;
 mod legs;
 mod leverage;
+mod lighter_keys;
 mod made;
 mod markets;
 mod modify;
@@ -63,6 +65,7 @@ pub use config::{TradeConfig, TraderParts};
 pub use error::{BrokenRule, CredentialGap, TradeError};
 pub use job::{ResolveLimits, ResolveRun};
 pub use leverage::LeverageView;
+pub use lighter_keys::LighterKeyView;
 pub use outcome::is_about_the_order;
 pub use removal::Resolvers;
 pub use view::{LegView, OrderToPlace, OrderView, PlacedOrder, Placing};
@@ -71,15 +74,19 @@ use std::sync::Arc;
 
 use domain::builder::Builder;
 use domain::clock::Clock;
-use domain::ids::{Exchange, Tenant};
+use domain::ids::{Exchange, Tenant, WalletRef};
 use domain::random::Random;
 use platform::env::ConfigError;
 use platform::envelope::{Envelope, KeyCache};
 
 use crate::exchanges::budget::{Budget, Spender};
-use crate::exchanges::{AsterConfig, HyperliquidConfig, aster, hyperliquid};
+use crate::exchanges::lighter::Credential;
+use crate::exchanges::{
+    AsterConfig, HyperliquidConfig, LighterConfig, aster, hyperliquid, lighter,
+};
 use crate::runtime::Runtime;
 use crate::store::Store;
+use crate::trading::ids::lighter_account_id;
 use client::TradeClient;
 use client::wire::Wire;
 use markets::{MarketCache, Reading};
@@ -140,6 +147,49 @@ impl Trader {
         let timeout_ms = parts.config.order_timeout_ms;
         let client = hyperliquid::trade::Client::new(config, timeout_ms, &parts.clock);
         Self::new(parts, Wire::Hyperliquid(client), config.builder)
+    }
+
+    /// Returns Lighter's orders, with clients from the environment.
+    ///
+    /// # Errors
+    /// Returns an error that names the missing variable.
+    pub fn lighter_from_env(runtime: &Runtime<'_>, spender: Spender) -> Result<Self, ConfigError> {
+        let parts = TraderParts::from_env(runtime, spender)?;
+        Ok(Self::lighter(parts, &LighterConfig::from_env(&runtime.env)?))
+    }
+
+    /// Returns Lighter's orders, with these dependencies. They have no key: see
+    /// [`Trader::with_key`].
+    #[must_use]
+    pub fn lighter(parts: TraderParts, config: &LighterConfig) -> Self {
+        let timeout_ms = parts.config.order_timeout_ms;
+        let client = lighter::trade::Client::new(config, timeout_ms, &parts.clock, &parts.random);
+        Self::new(parts, Wire::Lighter(client), None)
+    }
+
+    /// Returns a trader with the same connections, caches and turns that signs with a caller's key, and
+    /// the name of its account. `None` for an exchange whose keys the service has.
+    #[must_use]
+    pub fn with_key(&self, credential: Arc<Credential>) -> Option<(Self, WalletRef)> {
+        let index = credential.account_index;
+        self.with_lighter(index, |client| client.with_credential(credential))
+    }
+
+    /// Returns a trader that asks about an account of Lighter, and has no key for it.
+    #[must_use]
+    pub fn with_account(&self, index: u64) -> Option<(Self, WalletRef)> {
+        self.with_lighter(index, |client| client.with_account(index))
+    }
+
+    fn with_lighter(
+        &self,
+        index: u64,
+        with: impl FnOnce(&lighter::trade::Client) -> lighter::trade::Client,
+    ) -> Option<(Self, WalletRef)> {
+        let Wire::Lighter(client) = &self.client.wire else { return None };
+        let account = lighter_account_id(client.chain_id(), index);
+        let client = self.client.with_wire(Wire::Lighter(with(client)));
+        Some((Self { client, ..self.clone() }, WalletRef::Wallet(account)))
     }
 
     fn new(parts: TraderParts, wire: Wire, builder: Option<Builder>) -> Self {

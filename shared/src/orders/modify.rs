@@ -14,10 +14,9 @@ mod call;
 mod excess;
 mod send;
 
-use domain::eth::AgentKey;
 use domain::ids::WalletRef;
 
-use super::access::ensure_not_frozen;
+use super::access::{SigningKey, ensure_not_frozen};
 use super::cancel::not_open;
 use super::client::call::Asker;
 use super::plan;
@@ -38,7 +37,7 @@ use call::ChangePlan;
 #[derive(Clone, Copy)]
 struct Changing<'a> {
     change: &'a ChangeRequest,
-    key: &'a AgentKey,
+    key: &'a SigningKey,
     /// No question is begun after this time, Unix milliseconds.
     until_ms: u64,
 }
@@ -60,7 +59,7 @@ impl Trader {
     ) -> Result<OrderView, TradeError> {
         let until_ms = self.now_ms() + REQUEST_MS;
         let mut target = self.target(caller, wallet, order, symbol).await?;
-        ensure_not_frozen(&target.view.wallet)?;
+        ensure_not_frozen(target.view.wallet.as_ref())?;
         self.settle_target(&mut target).await?;
         target.ensure_placed()?;
         let key = &self.key(&target.view).await?;
@@ -125,7 +124,7 @@ impl Trader {
         let is_limited = policy.max_position_notional.is_some();
         let make = |nonce| {
             self.ensure_time_to_send(until_ms)?;
-            let asker = (view.wallet.address, key);
+            let asker = (view.address(), key);
             let (kind, clock) = (SubmissionKind::Modify, self.clock());
             let wire = &self.client.wire;
             let submission = wire.sign(&call, kind, nonce, asker, Vec::new(), clock)?;
@@ -150,7 +149,7 @@ impl Trader {
             };
             Ok(vec![Reserving { record, seen }])
         };
-        let asker = Asker { wallet: view.wallet.address, key: Some(key) };
+        let asker = Asker { wallet: view.address(), key: Some(key) };
         let (markets, replaced) = (&[plan.market], Some(plan.found));
         let request = Request {
             account,

@@ -93,7 +93,9 @@ fn stored_leg(leg: Leg, entry: &Entry) -> Option<StoredLeg> {
 }
 
 /// The words of the stored codes. They must not change.
-const WORDS: [(TradeCode, &str); 25] = [
+const WORDS: [(TradeCode, &str); 27] = [
+    (TradeCode::RegionBlocked, "regionBlocked"),
+    (TradeCode::SignerOutdated, "signerOutdated"),
     (TradeCode::AgentUnknown, "agentUnknown"),
     (TradeCode::DepositRequired, "depositRequired"),
     (TradeCode::MarketUnknown, "marketUnknown"),

@@ -237,7 +237,7 @@ impl Trader {
         view: &TradingView,
         ToPlace { batch, orders, refusals, until_ms }: ToPlace<'_>,
     ) -> Result<Vec<OrderRecord>, NotReserved> {
-        ensure_not_frozen(&view.wallet)?;
+        ensure_not_frozen(view.wallet.as_ref())?;
         let credential = self.credential(view)?;
         let planning = async {
             let named = self.named(account, view, batch, orders).await?;
@@ -248,7 +248,7 @@ impl Trader {
         let policy = view.policy(now_ms);
         let priced: Vec<_> = planned.iter().map(|order| refusals.priced(order)).collect();
         self.precheck(&policy, &view.ledger, &priced)?;
-        let builder = self.builder_of(credential, &view.ledger);
+        let builder = credential.and_then(|it| self.builder_of(it, &view.ledger));
         let builder = builder.filter(|_| refusals.builder().is_none());
         let builder = self.allowed_builder(&policy, builder, &priced)?;
         let mut placement = Placement::new(account, view, &policy, batch, &planned, now_ms)?;
@@ -260,10 +260,11 @@ impl Trader {
         };
         let (key, ()) = self.before_sending(until_ms, opening).await?;
         let markets: Vec<_> = planned.iter().map(|order| &order.market).collect();
-        let asker = Asker { wallet: view.wallet.address, key: Some(&key) };
+        let asker = Asker { wallet: view.address(), key: Some(&key) };
         let (priced, markets) = (priced.as_slice(), markets.as_slice());
         let (policy, replaced) = (&policy, None);
-        let refused_builder = refusals.builder().filter(|_| !is_new(credential, now_ms));
+        let refused_builder =
+            refusals.builder().filter(|_| !credential.is_some_and(|it| is_new(it, now_ms)));
         let request = Request {
             account,
             view,

@@ -1,6 +1,7 @@
 //! The orders of a request: their markets, the rules of these markets, their values for the
 //! policy (`value`), and the call that the exchange receives. Nothing is signed here.
 
+mod lighter;
 mod value;
 
 use domain::builder::Builder;
@@ -51,7 +52,7 @@ pub(super) struct Named {
 pub(super) struct Planned {
     pub(super) named: Named,
     pub(super) market: Market,
-    /// The worst price of a market order on Hyperliquid.
+    /// The worst price of a market order on Hyperliquid and Lighter.
     pub(super) bound: Option<Decimal>,
     value: Value,
     slippage: Slippage,
@@ -217,8 +218,8 @@ pub(super) fn of_hyperliquid(rule: BrokenHyperliquidRule, symbol: &SymbolText) -
     BrokenRule { index: 0, code: rule.code, symbol: symbol.to_string(), limit, advice }
 }
 
-/// States a broken rule of Aster with the action to take.
-pub(super) fn of_aster(violation: Violation, symbol: &SymbolText) -> BrokenRule {
+/// States a broken rule of Aster or Lighter with the action to take.
+pub(super) fn of_violation(violation: Violation, symbol: &SymbolText) -> BrokenRule {
     let Violation { code, limit, advice } = violation;
     BrokenRule { index: 0, code, symbol: symbol.to_string(), limit: Some(limit), advice }
 }
@@ -233,7 +234,9 @@ pub(super) fn call(
         Exchange::Hyperliquid => {
             let market = |order: &Planned| match &order.market {
                 Market::Hyperliquid(market) => Ok(market.clone()),
-                Market::Aster(_) => Err(TradeError::DamagedOrder("a market of another exchange")),
+                Market::Aster(_) | Market::Lighter(_) => {
+                    Err(TradeError::DamagedOrder("a market of another exchange"))
+                }
             };
             let built = if let [(order, signing)] = orders {
                 order.orders(&market(order)?, Some(*signing))?
@@ -246,6 +249,10 @@ pub(super) fn call(
             };
             Ok(Unsigned::Hyperliquid(Action::Order(built.with_builder(builder))))
         }
+        Exchange::Lighter => match orders {
+            [(order, signing)] => order.lighter_call(*signing).map(Unsigned::Lighter),
+            _ => Err(TradeError::NoOrder),
+        },
         Exchange::Aster => {
             let ids: Vec<_> =
                 orders.iter().flat_map(|(order, signing)| order.sent(exchange, *signing)).collect();
@@ -273,6 +280,7 @@ pub(super) const fn weight(call: &Unsigned) -> u64 {
     match call {
         Unsigned::Aster(call, _) => call.weight(),
         Unsigned::Hyperliquid(action) => action.weight(),
+        Unsigned::Lighter(_) => 1,
     }
 }
 
@@ -304,7 +312,7 @@ impl Trader {
         let is_in_dollars = markets.is_in_dollars(&market).await?;
         match market {
             Market::Aster(ref inner) => {
-                let broken = |violation| of_aster(violation, &request.symbol);
+                let broken = |violation| of_violation(violation, &request.symbol);
                 inner.check(request, price).map_err(broken)?;
                 let value = Value { notional: aster_notional(request, price), is_in_dollars };
                 let slippage = value::slippage_on_aster(request);
@@ -320,10 +328,23 @@ impl Trader {
                     None => None,
                 };
                 let (inner, value) = (inner.clone(), Value { notional: None, is_in_dollars });
-                let slippage = value::slippage_on_hyperliquid(request);
+                let slippage = value::slippage_of_orders(request);
                 let mut planned = Planned { named, market, bound, value, slippage };
                 planned.orders(&inner, None)?;
                 planned.value.notional = planned.hyperliquid_notional(&inner, price)?;
+                Ok(planned)
+            }
+            Market::Lighter(ref inner) => {
+                let bound = match price.filter(|_| is_market) {
+                    Some(price) => Some(lighter::bound(inner, request, price)?),
+                    None if is_market => return Err(no_book(&request.symbol).into()),
+                    None => None,
+                };
+                let (inner, value) = (inner.clone(), Value { notional: None, is_in_dollars });
+                let slippage = value::slippage_of_orders(request);
+                let mut planned = Planned { named, market, bound, value, slippage };
+                planned.check_on_lighter(&inner)?;
+                planned.value.notional = planned.lighter_notional(&inner, price);
                 Ok(planned)
             }
         }

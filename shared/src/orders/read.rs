@@ -1,10 +1,10 @@
 //! Reading orders. It writes nothing.
 
 use domain::clock::wait_for_lease_s;
-use domain::eth::AgentKey;
 use domain::ids::WalletRef;
 use futures_util::future::try_join_all;
 
+use super::access::SigningKey;
 use super::client::call::Asker;
 use super::client::wire::Wire;
 use super::finding::{FindFault, Finder, KnownId, ensure_own};
@@ -54,7 +54,7 @@ impl Trader {
     async fn found_status(
         &self,
         target: &mut Target,
-        key: Option<&AgentKey>,
+        key: Option<&SigningKey>,
     ) -> Result<OrderView, TradeError> {
         let found = self.look_up(target, key).await?.ok_or_else(|| target.not_found())?;
         if let Some(record) = target.record.clone().filter(|_| !target.is_attached) {
@@ -76,7 +76,7 @@ impl Trader {
     async fn settled_status(
         &self,
         target: &mut Target,
-        key: Option<&AgentKey>,
+        key: Option<&SigningKey>,
         record: &OrderRecord,
     ) -> Result<OrderView, TradeError> {
         let account = target.account.clone();
@@ -109,7 +109,7 @@ impl Trader {
     async fn open_status(
         &self,
         target: &Target,
-        key: Option<&AgentKey>,
+        key: Option<&SigningKey>,
         record: &OrderRecord,
     ) -> Result<OrderView, TradeError> {
         let Target { account, view, .. } = target;
@@ -138,7 +138,7 @@ impl Trader {
             Ok(Some(view)) => return Ok(view),
             Ok(None) => {}
             Err(FindFault::Ask(error)) => return Err(error.into()),
-            Err(other @ FindFault::OtherOrder { .. }) => {
+            Err(other @ (FindFault::OtherOrder { .. } | FindFault::Pending)) => {
                 return Err(unknown(std::slice::from_ref(record), other.to_string(), 1));
             }
         }
@@ -196,17 +196,21 @@ impl Trader {
         &self,
         account: &TradingAccount,
         view: &TradingView,
-        key: Option<&AgentKey>,
+        key: Option<&SigningKey>,
         symbol: Option<&SymbolText>,
     ) -> Result<Vec<ExchangeOrder>, TradeError> {
         let (tenant, markets) = (&account.tenant, self.markets(&account.tenant));
-        let asker = Asker { wallet: view.wallet.address, key };
+        let asker = Asker { wallet: view.address(), key };
         let market = match symbol {
             Some(symbol) => Some(markets.find(symbol).await?.stored()),
             None => None,
         };
         let mut orders = match (&self.client.wire, &market) {
             (Wire::Aster(_), market) => {
+                let name = market.as_ref().map(|market| market.name.as_str());
+                self.client.open_orders(tenant, asker, name).await?
+            }
+            (Wire::Lighter(_), market) => {
                 let name = market.as_ref().map(|market| market.name.as_str());
                 self.client.open_orders(tenant, asker, name).await?
             }

@@ -8,9 +8,10 @@
 //! [`Store::has_ledger`](crate::store::Store::has_ledger). So for most wallets a removal reads one
 //! item instead of all shards.
 
+use futures_util::future::BoxFuture;
 use std::time::Duration;
 
-use domain::ids::{Exchange, PerExchange, WalletRef};
+use domain::ids::{Exchange, WalletRef};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
@@ -35,15 +36,18 @@ const BEGIN_MS: u64 = 3_000;
 /// Maximum number of pages of a shard of the index.
 const MAX_PAGES: u32 = 5;
 
-/// The orders of all exchanges, for functions that remove trading keys.
+/// The orders of the exchanges at which wallets are registered, for functions that remove trading keys.
 #[derive(Clone, Debug)]
-pub struct Resolvers(PerExchange<Trader>);
+pub struct Resolvers {
+    aster: Trader,
+    hyperliquid: Trader,
+}
 
 impl Resolvers {
     /// Returns the resolvers of these orders.
     #[must_use]
-    pub const fn new(traders: PerExchange<Trader>) -> Self {
-        Self(traders)
+    pub const fn new(aster: Trader, hyperliquid: Trader) -> Self {
+        Self { aster, hyperliquid }
     }
 
     /// Returns the resolvers, with clients from the environment.
@@ -53,23 +57,36 @@ impl Resolvers {
     pub fn from_env(runtime: &Runtime<'_>) -> Result<Self, ConfigError> {
         let aster = Trader::aster_from_env(runtime, Spender::Caller)?;
         let hyperliquid = Trader::hyperliquid_from_env(runtime, Spender::Caller)?;
-        Ok(Self(PerExchange::from_fn(|exchange| match exchange {
-            Exchange::Aster => aster.clone(),
-            Exchange::Hyperliquid => hyperliquid.clone(),
-        })))
+        Ok(Self { aster, hyperliquid })
     }
 
     /// Tries to find the outcome of a wallet's orders, while its trading key can still be used for
     /// it. A failure is logged: the job tries again.
-    pub async fn resolve(&self, exchange: Exchange, caller: &Caller, wallet: &WalletRef) {
-        let trader = &self.0[exchange];
-        let work = trader.resolve_of(caller, wallet);
-        match tokio::time::timeout(Duration::from_millis(LIMIT_MS), work).await {
-            Ok(Ok(0)) => {}
-            Ok(Ok(open)) => tracing::warn!(open, "orders are unknown when their key is removed"),
-            Ok(Err(error)) => tracing::warn!(%error, "orders are not resolved before a removal"),
-            Err(_) => tracing::warn!("orders are not resolved in time before a removal"),
-        }
+    pub fn resolve<'a>(
+        &'a self,
+        exchange: Exchange,
+        caller: &'a Caller,
+        wallet: &'a WalletRef,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            let trader = match exchange {
+                Exchange::Aster => &self.aster,
+                Exchange::Hyperliquid => &self.hyperliquid,
+                // No wallet is registered there.
+                Exchange::Lighter => return,
+            };
+            let work = trader.resolve_of(caller, wallet);
+            match tokio::time::timeout(Duration::from_millis(LIMIT_MS), work).await {
+                Ok(Ok(0)) => {}
+                Ok(Ok(open)) => {
+                    tracing::warn!(open, "orders are unknown when their key is removed")
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "orders are not resolved before a removal")
+                }
+                Err(_) => tracing::warn!("orders are not resolved in time before a removal"),
+            }
+        })
     }
 }
 

@@ -12,8 +12,7 @@
 mod case;
 mod fence;
 
-use domain::eth::AgentKey;
-
+use super::access::SigningKey;
 use super::finding::Finder;
 use super::made::change_outcome;
 use super::outcome::{Outcome, merged};
@@ -110,7 +109,7 @@ impl Trader {
     }
 
     /// Opens the key that may ask about orders, if the exchange requires one.
-    async fn asking_key(&self, view: &TradingView) -> Result<Option<AgentKey>, Failed> {
+    async fn asking_key(&self, view: &TradingView) -> Result<Option<SigningKey>, Failed> {
         match self.key_to_ask(view).await {
             Ok(key) => Ok(key),
             Err(TradeError::NoCredential(_) | TradeError::CredentialV1) => {
@@ -156,13 +155,13 @@ impl Trader {
         let was_harmless = self.is_harmless(&change.submission);
         let mut fence = Fence::Spent;
         let mut found = self.within(case, finder.change(&record, change)).await?;
-        if !was_harmless && found.new.is_none() {
+        if !was_harmless && found.is_nothing() {
             fence = self.fence(case, false).await?;
             if fence == Fence::Spent {
                 found = self.within(case, finder.change(&record, change)).await?;
             }
         }
-        if fence == Fence::Spent && found.new.is_none() {
+        if fence == Fence::Spent && found.is_nothing() {
             self.before_last_lookup(case).await?;
             found = self.within(case, finder.change(&record, change)).await?;
         }

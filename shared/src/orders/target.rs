@@ -1,8 +1,8 @@
 //! The order that a caller names.
 
-use domain::eth::AgentKey;
 use domain::ids::{Exchange, WalletRef};
 
+use super::access::SigningKey;
 use super::finding::{Finder, KnownId};
 use super::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use super::{REQUEST_MS, TradeError, Trader};
@@ -44,6 +44,10 @@ impl Trader {
     ) -> Result<Target, TradeError> {
         let account = self.account(caller, wallet).await?;
         let (text, exact) = match name {
+            // Lighter's ids of clients are numbers, too, and smaller than its own.
+            OrderName::Exchange(id) if account.exchange == Exchange::Lighter => {
+                (id.to_string(), ExchangeOrderId::parse(account.exchange, &id.to_string()))
+            }
             OrderName::Exchange(id) => (id.to_string(), None),
             OrderName::Client(id) => {
                 (id.to_string(), ExchangeOrderId::parse(account.exchange, id.as_str()))
@@ -51,11 +55,11 @@ impl Trader {
         };
         let key = match (name, exact) {
             // The record of an order that someone else placed, if it was changed.
-            (OrderName::Exchange(id), _) => {
+            (_, Some(exact)) => exact.key,
+            (OrderName::Exchange(id), None) => {
                 let market = self.market_of_ids(&account, symbol).await?;
                 account.order_key(&ClientOrderId::of_exchange_order(&market, *id))
             }
-            (OrderName::Client(_), Some(exact)) => exact.key,
             (OrderName::Client(id), None) => account.order_key(id),
         };
         let is_attached = exact.is_some_and(|exact| exact.leg != Leg::Entry);
@@ -75,15 +79,15 @@ impl Trader {
         Ok(Target { account, view, record, id, symbol, name: text, is_attached })
     }
 
-    /// Returns the market within which the exchange's ids are unique. It is empty on Hyperliquid,
-    /// whose ids are unique in all markets.
+    /// Returns the market within which the exchange's ids are unique. It is empty on Hyperliquid and
+    /// Lighter, whose ids are unique in all markets.
     async fn market_of_ids(
         &self,
         account: &TradingAccount,
         symbol: Option<&SymbolText>,
     ) -> Result<String, TradeError> {
         match (account.exchange, symbol) {
-            (Exchange::Hyperliquid, _) => Ok(String::new()),
+            (Exchange::Hyperliquid | Exchange::Lighter, _) => Ok(String::new()),
             (Exchange::Aster, None) => Err(OrderFault::Missing("symbol").into()),
             (Exchange::Aster, Some(symbol)) => {
                 Ok(self.markets(&account.tenant).find(symbol).await?.name().to_owned())
@@ -143,7 +147,7 @@ impl Trader {
     pub(super) async fn look_up(
         &self,
         target: &mut Target,
-        key: Option<&AgentKey>,
+        key: Option<&SigningKey>,
     ) -> Result<Option<Box<ExchangeOrder>>, TradeError> {
         let Target { account, view, .. } = &*target;
         let finder = Finder { trader: self, account, view, key };
@@ -170,7 +174,7 @@ impl Trader {
     pub(super) async fn look_up_present(
         &self,
         target: &mut Target,
-        key: Option<&AgentKey>,
+        key: Option<&SigningKey>,
     ) -> Result<Option<Box<ExchangeOrder>>, TradeError> {
         for _ in 0..MOVES {
             let found = self.look_up(target, key).await?;
@@ -284,7 +288,7 @@ pub(super) fn id_of_others(
 ) -> Option<ClientOrderId> {
     let market = match account.exchange {
         Exchange::Aster => order.symbol.as_str(),
-        Exchange::Hyperliquid => "",
+        Exchange::Hyperliquid | Exchange::Lighter => "",
     };
     Some(ClientOrderId::of_exchange_order(market, order.order_id.parse().ok()?))
 }
@@ -297,7 +301,8 @@ impl Target {
     /// Returns whether the exchange has replaced this order by another one since.
     pub(super) fn is_replaced(&self, order: &ExchangeOrder) -> bool {
         let Some(record) = self.record.as_ref().filter(|_| !self.is_attached) else { return false };
-        if order.status.is_open() || record.state != OrderState::Placed {
+        let is_kept = self.account.exchange == Exchange::Lighter;
+        if is_kept || order.status.is_open() || record.state != OrderState::Placed {
             return false;
         }
         let own = own_id(&self.account, order).filter(|id| self.account.has_id(record, *id));

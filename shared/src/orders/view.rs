@@ -7,7 +7,7 @@ use super::legs::{ids_of_legs, legs_attached_to, stored_leg};
 use super::made::carried_at;
 use super::target::id_of_others;
 use crate::exchanges::trade::ExchangeOrder;
-use crate::exchanges::{aster, hyperliquid};
+use crate::exchanges::{aster, hyperliquid, lighter};
 use crate::store::{OrderRecord, StoredOutcome, TradingAccount};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::{ClientOrderId, ExchangeOrderId, Leg};
@@ -138,6 +138,7 @@ fn status_of(exchange: Exchange, word: &str, filled: Decimal, quantity: Decimal)
         // The exchange also states `filled` when the rest of the order was cancelled.
         Exchange::Hyperliquid if word == "filled" && is_part => OrderStatus::Canceled,
         Exchange::Hyperliquid => hyperliquid::trade::read::status(word, is_part),
+        Exchange::Lighter => lighter::trade::read::status(word, is_part),
         Exchange::Aster => match aster::trade::read::status(word) {
             OrderStatus::Open if is_part => OrderStatus::PartiallyFilled,
             status => status,

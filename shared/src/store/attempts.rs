@@ -8,6 +8,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Tenant;
+use futures_util::future::BoxFuture;
 use futures_util::future::try_join_all;
 use platform::items::{SCHEMA, SHARDS, StoreError, from_item, unavailable};
 use serde::{Deserialize, Serialize};
@@ -203,37 +204,42 @@ impl Store {
     ///
     /// # Errors
     /// Fails when the table cannot be read.
-    pub async fn deliveries(
-        &self,
-        tenant: &Tenant,
+    pub fn deliveries<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         id: WebhookId,
-        before: Option<&EventId>,
+        before: Option<&'a EventId>,
         limit: u8,
-    ) -> Result<(Vec<DeliveryRecord>, Option<EventId>), StoreError> {
-        let last = before.map_or_else(|| EventId::ceiling(u64::MAX), ToString::to_string);
-        let shards = (0..SHARDS).map(|shard| {
-            let query = self
-                .db
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk AND sk < :last")
-                .expression_attribute_values(":pk", AttributeValue::S(partition(tenant, id, shard)))
-                .expression_attribute_values(":last", AttributeValue::S(last.clone()))
-                .scan_index_forward(false)
-                .limit(i32::from(limit) + 1);
-            async move { query.send().await.map_err(unavailable) }
-        });
-        let mut deliveries = Vec::new();
-        for output in try_join_all(shards).await? {
-            for item in output.items.unwrap_or_default() {
-                deliveries.push(from_item::<DeliveryRecord>("delivery", item)?);
+    ) -> BoxFuture<'a, Result<(Vec<DeliveryRecord>, Option<EventId>), StoreError>> {
+        Box::pin(async move {
+            let last = before.map_or_else(|| EventId::ceiling(u64::MAX), ToString::to_string);
+            let shards = (0..SHARDS).map(|shard| {
+                let query = self
+                    .db
+                    .query()
+                    .table_name(&self.table)
+                    .key_condition_expression("pk = :pk AND sk < :last")
+                    .expression_attribute_values(
+                        ":pk",
+                        AttributeValue::S(partition(tenant, id, shard)),
+                    )
+                    .expression_attribute_values(":last", AttributeValue::S(last.clone()))
+                    .scan_index_forward(false)
+                    .limit(i32::from(limit) + 1);
+                async move { query.send().await.map_err(unavailable) }
+            });
+            let mut deliveries = Vec::new();
+            for output in try_join_all(shards).await? {
+                for item in output.items.unwrap_or_default() {
+                    deliveries.push(from_item::<DeliveryRecord>("delivery", item)?);
+                }
             }
-        }
-        deliveries.sort_by(|one, other| other.event_id.cmp(&one.event_id));
-        let has_more = deliveries.len() > usize::from(limit);
-        deliveries.truncate(limit.into());
-        let next = deliveries.last().filter(|_| has_more).map(|it| it.event_id.clone());
-        Ok((deliveries, next))
+            deliveries.sort_by(|one, other| other.event_id.cmp(&one.event_id));
+            let has_more = deliveries.len() > usize::from(limit);
+            deliveries.truncate(limit.into());
+            let next = deliveries.last().filter(|_| has_more).map(|it| it.event_id.clone());
+            Ok((deliveries, next))
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::eth::Address;
 use domain::ids::{Tenant, UserId};
+use futures_util::future::BoxFuture;
 use futures_util::future::try_join_all;
 use platform::items::{Item, SHARDS, StoreError, from_item, unavailable};
 use serde::Deserialize;
@@ -108,39 +109,42 @@ impl Store {
     ///
     /// # Errors
     /// Fails when the index cannot be read.
-    pub async fn list(
-        &self,
-        tenant: &Tenant,
+    pub fn list<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         from: Position,
         limit: u8,
-    ) -> Result<(Vec<ListedWallet>, Option<Position>), StoreError> {
-        let limit = usize::from(limit);
-        let mut wallets = Vec::new();
-        let mut open = (from.shard + 1..SHARDS).map(Position::of_shard);
-        let mut wave = vec![from];
-        for width in WAVES {
-            let wanted = limit - wallets.len();
-            let asked = wave.iter().map(|from| self.list_shard(tenant, *from, wanted));
-            for (asked, (found, more)) in wave.iter().zip(try_join_all(asked).await?) {
-                let room = limit - wallets.len();
-                let taken = found.len().min(room);
-                let last = found[..taken].last().map(|last| Position::behind(asked.shard, last));
-                let over = taken < found.len() || more;
-                wallets.extend(found.into_iter().take(taken));
-                if over {
-                    return Ok((wallets, Some(last.unwrap_or(*asked))));
+    ) -> BoxFuture<'a, Result<(Vec<ListedWallet>, Option<Position>), StoreError>> {
+        Box::pin(async move {
+            let limit = usize::from(limit);
+            let mut wallets = Vec::new();
+            let mut open = (from.shard + 1..SHARDS).map(Position::of_shard);
+            let mut wave = vec![from];
+            for width in WAVES {
+                let wanted = limit - wallets.len();
+                let asked = wave.iter().map(|from| self.list_shard(tenant, *from, wanted));
+                for (asked, (found, more)) in wave.iter().zip(try_join_all(asked).await?) {
+                    let room = limit - wallets.len();
+                    let taken = found.len().min(room);
+                    let last =
+                        found[..taken].last().map(|last| Position::behind(asked.shard, last));
+                    let over = taken < found.len() || more;
+                    wallets.extend(found.into_iter().take(taken));
+                    if over {
+                        return Ok((wallets, Some(last.unwrap_or(*asked))));
+                    }
+                    let next = asked.shard + 1;
+                    if wallets.len() == limit && next < SHARDS {
+                        return Ok((wallets, Some(Position::of_shard(next))));
+                    }
                 }
-                let next = asked.shard + 1;
-                if wallets.len() == limit && next < SHARDS {
-                    return Ok((wallets, Some(Position::of_shard(next))));
+                wave = open.by_ref().take(width).collect();
+                if wave.is_empty() {
+                    break;
                 }
             }
-            wave = open.by_ref().take(width).collect();
-            if wave.is_empty() {
-                break;
-            }
-        }
-        Ok((wallets, None))
+            Ok((wallets, None))
+        })
     }
 
     /// Returns at most `limit` wallets of a shard, and whether it may have more.

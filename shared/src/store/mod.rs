@@ -15,7 +15,9 @@
 //! | `tenant#E#shard` | the event's id | [`EventRecord`], dropped after thirty days |
 //! | `tenant#D#webhookId#shard` | the event's id | [`DeliveryRecord`], dropped after thirty days |
 //! | `tenant#O#walletId#exchange` | `order#key`, `closing#key`, `ledger` | [`OrderRecord`], [`ClosingRecord`], [`Ledger`]: see `orders` |
+//! | `tenant#M#walletId#place` | `payment#id`, `claim#hash` | [`PaymentRecord`]: see `payments` |
 //! | `tenant#P` | `tenant`, `wallet#walletId` | [`PolicyRecord`] |
+//! | `tenant#L#accountIndex` | `key` | [`LighterKeyRecord`] |
 //! | `#budget#exchange#egress` | `budget` | [`BudgetState`] |
 //! | `#key#keyId`, `#used#keyId`, `#tenant#name`, `#tenants` | | tenants and their keys: see `tenants` |
 //!
@@ -34,10 +36,12 @@ mod idempotency;
 mod indexes;
 mod key_writes;
 mod ledger;
+mod lighter;
 mod list;
 mod notes;
 mod operator;
 mod orders;
+mod payments;
 mod policy;
 mod quota;
 mod records;
@@ -66,6 +70,7 @@ pub use idempotency::{
     CredentialChange, RequestMark, RequestRecord, SECRET_MS, StoredAnswer, hash, is_hidden,
 };
 pub use indexes::IndexShape;
+pub use lighter::LighterKeyRecord;
 pub use list::{ListedWallet, Position};
 pub use notes::{DriftFound, DriftKind, DriftNote, ExpiringNote, ExpiringReason};
 pub use operator::{
@@ -77,6 +82,10 @@ pub use orders::{
     MovedOrder, ORDER_KEPT_MS, OrderLost, OrderRecord, OrderState, ReserveLost, ReserveTime,
     Reserving, Seen, SentMethod, Settling, StoredLeg, StoredOutcome, StoredRefusal, StoredSymbol,
     Submission, SubmissionKind, TradingAccount, TradingView,
+};
+pub use payments::{
+    DuePayment, PaymentAccount, PaymentPlace, PaymentRecord, PaymentRefusal, PaymentState,
+    SignedPayment,
 };
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};

@@ -9,7 +9,8 @@
 //!
 //! Neither is in the wallet's partition, so that a function that trades cannot write a wallet. An
 //! order with a submission under way is in the index `due`, with shards of its exchange: `oa0` to
-//! `oa15`, `oh0` to `oh15`.
+//! `oa15`, `oh0` to `oh15`, `ol0` to `ol15`. On Lighter the account takes the wallet's place: see
+//! [`lighter_account_id`](crate::trading::ids::lighter_account_id).
 
 mod closing;
 mod due;
@@ -67,7 +68,12 @@ impl TradingAccount {
     #[must_use]
     pub fn exchange_id(&self, record: &OrderRecord, generation: u8, leg: Leg) -> ExchangeOrderId {
         let key = self.order_key(&record.client_order_id);
-        ExchangeOrderId::new(key, generation, leg, record.created_at_ms)
+        match self.exchange {
+            Exchange::Lighter => ExchangeOrderId::of_lighter(key, leg),
+            Exchange::Aster | Exchange::Hyperliquid => {
+                ExchangeOrderId::new(key, generation, leg, record.created_at_ms)
+            }
+        }
     }
 
     /// Returns whether an id at the exchange is one of a record's.

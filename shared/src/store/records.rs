@@ -136,6 +136,8 @@ impl Nonces {
         match exchange {
             Exchange::Aster => self.aster,
             Exchange::Hyperliquid => self.hyperliquid,
+            // No wallet signs for Lighter.
+            Exchange::Lighter => 0,
         }
     }
 

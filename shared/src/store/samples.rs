@@ -7,8 +7,9 @@ use serde::de::DeserializeOwned;
 
 use super::{
     CredentialRecord, CredentialState, DeliveryRecord, DeliveryState, DriftKind, EventRecord,
-    ExpiringReason, Nonces, OperatorActionKind, OrderRecord, OrderState, RequestRecord,
-    ShareRecord, StoredOutcome, WalletRecord, WebhookRecord, stored_types,
+    ExpiringReason, Nonces, OperatorActionKind, OrderRecord, OrderState, PaymentRecord,
+    PaymentState, RequestRecord, ShareRecord, StoredOutcome, WalletRecord, WebhookRecord,
+    stored_types,
 };
 use crate::events::EventType;
 use crate::trading::ledger::Ledger;
@@ -223,4 +224,15 @@ fn item_of_unknown_schema_is_refused() {
     let mut without = item(text);
     without.remove("schema");
     assert!(from_item::<WalletRecord>("wallet", without).is_err());
+}
+
+#[test]
+fn payment_of_schema_1_is_read() {
+    let sample = item(include_str!("../../tests/samples/payment.v1.json"));
+    let payment: PaymentRecord = from_item("payment", sample).unwrap();
+    assert_eq!((payment.state, payment.exchange_id.as_deref()), (PaymentState::Sent, Some("1014")));
+    assert_eq!(payment.payment.amount().to_string(), "50");
+    assert_eq!(payment.due_at_ms(), Some(1_803_184_071_000));
+    let signed = payment.signed.unwrap();
+    assert!(!signed.fenced && signed.body.starts_with("nonce="));
 }

@@ -17,6 +17,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Tenant;
+use futures_util::future::BoxFuture;
 use futures_util::future::try_join_all;
 use platform::items::{Item, SCHEMA, StoreError, from_item, unavailable};
 use serde::{Deserialize, Serialize};
@@ -211,10 +212,15 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn key_used_ms(&self, id: &KeyId) -> Result<Option<u64>, StoreError> {
-        let used: Option<UsedRecord> =
-            self.read("use of a tenant key", key(&used_partition(id), USED)).await?;
-        Ok(used.map(|used| used.used_at_ms))
+    pub fn key_used_ms<'a>(
+        &'a self,
+        id: &'a KeyId,
+    ) -> BoxFuture<'a, Result<Option<u64>, StoreError>> {
+        Box::pin(async move {
+            let used: Option<UsedRecord> =
+                self.read("use of a tenant key", key(&used_partition(id), USED)).await?;
+            Ok(used.map(|used| used.used_at_ms))
+        })
     }
 
     /// Returns the names of up to `limit` tenants that have a record, by name, after a given one.
@@ -251,39 +257,47 @@ impl Store {
     ///
     /// # Errors
     /// When the table cannot be read, or a record cannot.
-    pub async fn keys(&self, tenant: &Tenant) -> Result<Vec<KeyRecord>, StoreError> {
-        let (mut ids, mut from) = (Vec::<KeyId>::new(), None);
-        loop {
-            let page = self
-                .db
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :key)")
-                .expression_attribute_values(":pk", AttributeValue::S(tenant_partition(tenant)))
-                .expression_attribute_values(":key", AttributeValue::S(KEY_OF_TENANT.to_owned()))
-                .consistent_read(true)
-                .set_exclusive_start_key(from)
-                .send()
-                .await
-                .map_err(unavailable)?;
-            for item in page.items.unwrap_or_default() {
-                ids.push(named(&item, KEY_OF_TENANT, "tenant key")?);
+    pub fn keys<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+    ) -> BoxFuture<'a, Result<Vec<KeyRecord>, StoreError>> {
+        Box::pin(async move {
+            let (mut ids, mut from) = (Vec::<KeyId>::new(), None);
+            loop {
+                let page = self
+                    .db
+                    .query()
+                    .table_name(&self.table)
+                    .key_condition_expression("pk = :pk AND begins_with(sk, :key)")
+                    .expression_attribute_values(":pk", AttributeValue::S(tenant_partition(tenant)))
+                    .expression_attribute_values(
+                        ":key",
+                        AttributeValue::S(KEY_OF_TENANT.to_owned()),
+                    )
+                    .consistent_read(true)
+                    .set_exclusive_start_key(from)
+                    .send()
+                    .await
+                    .map_err(unavailable)?;
+                for item in page.items.unwrap_or_default() {
+                    ids.push(named(&item, KEY_OF_TENANT, "tenant key")?);
+                }
+                from = page.last_evaluated_key;
+                if from.is_none() {
+                    break;
+                }
             }
-            from = page.last_evaluated_key;
-            if from.is_none() {
-                break;
+            let mut keys = Vec::new();
+            for ids in ids.chunks(AT_ONCE) {
+                let read = try_join_all(ids.iter().map(|id| self.key(id))).await?;
+                keys.extend(read.into_iter().flatten());
             }
-        }
-        let mut keys = Vec::new();
-        for ids in ids.chunks(AT_ONCE) {
-            let read = try_join_all(ids.iter().map(|id| self.key(id))).await?;
-            keys.extend(read.into_iter().flatten());
-        }
-        keys.sort_by(|one: &KeyRecord, other| {
-            let order = |key: &KeyRecord| (key.created_at_ms, key.key_id.as_str().to_owned());
-            order(one).cmp(&order(other))
-        });
-        Ok(keys)
+            keys.sort_by(|one: &KeyRecord, other| {
+                let order = |key: &KeyRecord| (key.created_at_ms, key.key_id.as_str().to_owned());
+                order(one).cmp(&order(other))
+            });
+            Ok(keys)
+        })
     }
 
     async fn read<T: serde::de::DeserializeOwned>(

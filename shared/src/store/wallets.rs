@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use domain::eth::Address;
 use domain::ids::{Exchange, Tenant, UserId, WalletRef};
+use futures_util::future::BoxFuture;
 use platform::items::{Item, SCHEMA, StoreError, from_item, transaction_error, unavailable};
 use uuid::Uuid;
 
@@ -94,15 +95,17 @@ impl Store {
     ///
     /// # Errors
     /// Fails when the table cannot be read.
-    pub async fn find(
-        &self,
-        tenant: &Tenant,
-        name: &WalletRef,
-    ) -> Result<Option<WalletView>, StoreError> {
-        match self.resolve(tenant, name).await? {
-            Some(id) => self.view(tenant, id).await,
-            None => Ok(None),
-        }
+    pub fn find<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        name: &'a WalletRef,
+    ) -> BoxFuture<'a, Result<Option<WalletView>, StoreError>> {
+        Box::pin(async move {
+            match self.resolve(tenant, name).await? {
+                Some(id) => self.view(tenant, id).await,
+                None => Ok(None),
+            }
+        })
     }
 
     /// Finds a wallet with party 1's share in the same read, for calls that are unlikely to be

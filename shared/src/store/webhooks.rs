@@ -14,6 +14,7 @@ mod change;
 mod results;
 mod types;
 
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -218,22 +219,24 @@ impl Store {
     ///
     /// # Errors
     /// Fails when the table cannot be read.
-    pub async fn webhook(
-        &self,
-        tenant: &Tenant,
+    pub fn webhook<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         id: WebhookId,
-    ) -> Result<Option<WebhookRecord>, StoreError> {
-        let output = self
-            .db
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(slot_key(tenant, id.slot())))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        let record = output.item.map(|item| from_item::<WebhookRecord>("webhook", item));
-        Ok(record.transpose()?.filter(|record| record.webhook_id == id))
+    ) -> BoxFuture<'a, Result<Option<WebhookRecord>, StoreError>> {
+        Box::pin(async move {
+            let output = self
+                .db
+                .get_item()
+                .table_name(&self.table)
+                .set_key(Some(slot_key(tenant, id.slot())))
+                .consistent_read(true)
+                .send()
+                .await
+                .map_err(unavailable)?;
+            let record = output.item.map(|item| from_item::<WebhookRecord>("webhook", item));
+            Ok(record.transpose()?.filter(|record| record.webhook_id == id))
+        })
     }
 
     /// Stores a new webhook in its slot.

@@ -117,6 +117,13 @@ impl Decimal {
         self.scale == 0
     }
 
+    /// Returns the value times `10^places` as a whole number. `None` means that the value has more
+    /// places, or that the number is too large.
+    #[must_use]
+    pub fn units_of(self, places: u8) -> Option<u128> {
+        if self.scale > places { None } else { self.units_at(places) }
+    }
+
     /// Returns whether the value is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {

@@ -140,6 +140,19 @@ impl fmt::Display for ClientOrderId {
     }
 }
 
+/// Returns the id that takes the place of a wallet's for an account of Lighter. `network` is the
+/// exchange's chain id.
+#[must_use]
+pub fn lighter_account_id(network: u32, account_index: u64) -> Uuid {
+    let mut hash = Context::new(&SHA256);
+    hash.update(b"lighter-account-1");
+    hash.update(&network.to_be_bytes());
+    hash.update(&account_index.to_be_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finish().as_ref()[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 /// A caller's reference to an order in a path.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OrderName {
@@ -181,6 +194,18 @@ impl OrderKey {
         }
         let mut key = [0; 12];
         key.copy_from_slice(&hash.finish().as_ref()[..12]);
+        match exchange {
+            Exchange::Aster | Exchange::Hyperliquid => Self(key),
+            Exchange::Lighter => Self(key).cut(),
+        }
+    }
+
+    /// Returns the part of the key that an id at Lighter has room for: the first 46 bits. Two orders of
+    /// an account with the same one are told apart by their `clientOrderId`, and the later one fails.
+    fn cut(self) -> Self {
+        let mut key = [0; 12];
+        key[..6].copy_from_slice(&self.0[..6]);
+        key[5] &= !LEG_MASK;
         Self(key)
     }
 
@@ -225,6 +250,15 @@ pub enum Leg {
 impl Leg {
     const ALL: [Self; 3] = [Self::Entry, Self::TakeProfit, Self::StopLoss];
 
+    /// Returns the last two bits of an id at Lighter, of which none is zero.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Entry => 1,
+            Self::TakeProfit => 2,
+            Self::StopLoss => 3,
+        }
+    }
+
     const fn bits(self) -> u16 {
         match self {
             Self::Entry => 0,
@@ -234,8 +268,14 @@ impl Leg {
     }
 }
 
+/// The last two bits of a byte.
+const LEG_MASK: u8 = 0b11;
+
 /// The id that an exchange receives: 16 bytes, which name the record's key, the signature's
 /// generation, the part of the order, and the day on which the record was made.
+///
+/// Lighter's has 48 bits: the record's key and the part of the order. There the hash of a transaction
+/// names a signature, so the generation and the day are zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ExchangeOrderId {
     /// The key of the order's record.
@@ -258,22 +298,55 @@ impl ExchangeOrderId {
         Self { key, generation, leg, day }
     }
 
+    /// Makes the id of an order on Lighter.
+    #[must_use]
+    pub const fn of_lighter(key: OrderKey, leg: Leg) -> Self {
+        Self { key, generation: 0, leg, day: 0 }
+    }
+
+    /// Returns the number that Lighter receives: 1 to 2^48 − 1.
+    #[must_use]
+    pub fn lighter_index(&self) -> u64 {
+        let [first, second, third, fourth, fifth, sixth, ..] = self.key.cut().0;
+        let last = sixth | self.leg.number();
+        u64::from_be_bytes([0, 0, first, second, third, fourth, fifth, last])
+    }
+
+    fn of_index(text: &str) -> Option<Self> {
+        let index: u64 = text.parse().ok().filter(|index| *index < 1 << 48)?;
+        let [_, _, head @ .., last] = index.to_be_bytes();
+        let leg = Leg::ALL.into_iter().find(|leg| leg.number() == last & LEG_MASK)?;
+        let mut key = [0; 12];
+        key[..5].copy_from_slice(&head);
+        key[5] = last & !LEG_MASK;
+        Some(Self::of_lighter(OrderKey(key), leg))
+    }
+
     fn digits(&self) -> String {
         let [high, low] = ((self.leg.bits() << 14) | self.day).to_be_bytes();
         let head = [MARK, self.generation, high, low];
         format!("{}{}", hex::encode(head), self.key.to_hex())
     }
 
-    /// Returns the text that the exchange receives.
+    /// Returns the text that the exchange receives: with `0x` on Hyperliquid (`cloid`), with `hd` on
+    /// Aster, so that nothing needs encoding, and a number on Lighter.
     #[must_use]
     pub fn text(&self, exchange: Exchange) -> String {
-        format!("{}{}", prefix(exchange), self.digits())
+        match exchange {
+            Exchange::Aster => format!("hd{}", self.digits()),
+            Exchange::Hyperliquid => format!("0x{}", self.digits()),
+            Exchange::Lighter => self.lighter_index().to_string(),
+        }
     }
 
     /// Parses an id that the exchange returned. `None` means that the service did not make it.
     #[must_use]
     pub fn parse(exchange: Exchange, text: &str) -> Option<Self> {
-        let digits = text.strip_prefix(prefix(exchange))?;
+        let digits = match exchange {
+            Exchange::Aster => text.strip_prefix("hd")?,
+            Exchange::Hyperliquid => text.strip_prefix("0x")?,
+            Exchange::Lighter => return Self::of_index(text),
+        };
         // An exchange returns an id as it was sent: in lower case.
         if digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
             return None;
@@ -285,15 +358,6 @@ impl ExchangeOrderId {
         let leg = Leg::ALL.into_iter().find(|leg| leg.bits() == packed >> 14)?;
         let day = packed & 0x3fff;
         (mark == MARK).then_some(Self { key: OrderKey(key), generation, leg, day })
-    }
-}
-
-/// Returns the text before the 32 digits: `0x` on Hyperliquid (`cloid`), `hd` on Aster, so that
-/// nothing needs encoding.
-const fn prefix(exchange: Exchange) -> &'static str {
-    match exchange {
-        Exchange::Aster => "hd",
-        Exchange::Hyperliquid => "0x",
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Ledger {
     pub schema: u32,
     /// Number of the write. The next write requires it to be unchanged.
     pub rev: u64,
-    /// The last nonce in the exchange's unit: milliseconds on Hyperliquid, microseconds on Aster.
+    /// The last nonce in the exchange's unit: microseconds on Aster, otherwise milliseconds.
     pub nonce: u64,
     /// The latest slot: Unix time in tens of seconds.
     pub slot: u64,
@@ -246,7 +246,7 @@ pub const fn next_nonce(exchange: Exchange, last: u64, now_us: u64) -> u64 {
     let is_wrong = last > latest_nonce(exchange, now_us);
     let after = if is_wrong { 0 } else { last.saturating_add(1) };
     match exchange {
-        Exchange::Hyperliquid => max(now_us / 1_000, after),
+        Exchange::Hyperliquid | Exchange::Lighter => max(now_us / 1_000, after),
         Exchange::Aster => match max(now_us, after).checked_next_multiple_of(ASTER_NONCE_STEP) {
             Some(nonce) => nonce,
             None => u64::MAX,
@@ -262,6 +262,8 @@ pub const fn next_nonce(exchange: Exchange, last: u64, now_us: u64) -> u64 {
 pub const fn latest_nonce(exchange: Exchange, now_us: u64) -> u64 {
     match exchange {
         Exchange::Hyperliquid => (now_us / 1_000).saturating_add(MAX_AHEAD_MS),
+        // Lighter refuses every nonce that is not above the last one, so none is left out.
+        Exchange::Lighter => u64::MAX,
         Exchange::Aster => now_us.saturating_add(MAX_AHEAD_MS * 1_000),
     }
 }

@@ -368,6 +368,8 @@ pub const fn max_batch(exchange: Exchange) -> usize {
     match exchange {
         Exchange::Aster => 5,
         Exchange::Hyperliquid => 20,
+        // Lighter takes the orders of a batch one after the other, each with an outcome of its own.
+        Exchange::Lighter => 1,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use domain::ids::{Tenant, UserId, WalletRef};
 use domain::random::RandomError;
+use futures_util::future::BoxFuture;
 use platform::envelope::EnvelopeError;
 use platform::items::{SCHEMA, StoreError};
 use platform::metrics::Metric;
@@ -53,37 +54,49 @@ impl Custody {
     ///
     /// # Errors
     /// Fails when there is none and it cannot be made.
-    pub async fn create(&self, caller: &Caller, user: &UserId) -> Result<Created, CreateError> {
-        let tenant = &caller.tenant;
-        let made_by = caller.request.as_ref().map(|once| once.mark.operation);
-        let name = WalletRef::User(user.clone());
-        if let Some(view) = self.store.find(tenant, &name).await? {
-            // An earlier attempt at this request made it, and its response was lost.
-            let is_own = made_by.is_some() && view.wallet.made_by == made_by;
-            let found = if is_own { Created::New } else { Created::Existing };
-            return Ok(found(view.wallet));
-        }
-        let quota = self.quota_of(caller);
-        let count = self.wallet_count(tenant, quota).await?;
-        let [first] = self.random.bytes::<1>()?;
-        // Refused before any key is made.
-        let counted = room(&count, first)?;
-        let key =
-            WalletKey { tenant: tenant.clone(), wallet_id: self.random.uuid()?, key_version: 1 };
-        // The data key is requested while the parties compute.
-        let (share, data_key) = tokio::join!(
-            self.timed(Metric::KeyGenerationMs, mpc::generate(&self.cosigner, &self.random, &key)),
-            self.envelope.data_key(ShareRecord::context(&key)),
-        );
-        let share = share?;
-        let wallet = self.record(&key, user, &share, made_by);
-        let stored = ShareRecord {
-            schema: SCHEMA,
-            key_version: key.key_version,
-            sealed: data_key?.seal(&share.to_bytes())?,
-        };
-        drop(share);
-        self.store_once(&name, wallet, &stored, (counted, quota)).await
+    pub fn create<'a>(
+        &'a self,
+        caller: &'a Caller,
+        user: &'a UserId,
+    ) -> BoxFuture<'a, Result<Created, CreateError>> {
+        Box::pin(async move {
+            let tenant = &caller.tenant;
+            let made_by = caller.request.as_ref().map(|once| once.mark.operation);
+            let name = WalletRef::User(user.clone());
+            if let Some(view) = self.store.find(tenant, &name).await? {
+                // An earlier attempt at this request made it, and its response was lost.
+                let is_own = made_by.is_some() && view.wallet.made_by == made_by;
+                let found = if is_own { Created::New } else { Created::Existing };
+                return Ok(found(view.wallet));
+            }
+            let quota = self.quota_of(caller);
+            let count = self.wallet_count(tenant, quota).await?;
+            let [first] = self.random.bytes::<1>()?;
+            // Refused before any key is made.
+            let counted = room(&count, first)?;
+            let key = WalletKey {
+                tenant: tenant.clone(),
+                wallet_id: self.random.uuid()?,
+                key_version: 1,
+            };
+            // The data key is requested while the parties compute.
+            let (share, data_key) = tokio::join!(
+                self.timed(
+                    Metric::KeyGenerationMs,
+                    mpc::generate(&self.cosigner, &self.random, &key)
+                ),
+                self.envelope.data_key(ShareRecord::context(&key)),
+            );
+            let share = share?;
+            let wallet = self.record(&key, user, &share, made_by);
+            let stored = ShareRecord {
+                schema: SCHEMA,
+                key_version: key.key_version,
+                sealed: data_key?.seal(&share.to_bytes())?,
+            };
+            drop(share);
+            self.store_once(&name, wallet, &stored, (counted, quota)).await
+        })
     }
 
     /// Returns the quota of the caller's tenant: its own, or the deployment's, where 0 disables the quota.

@@ -1,6 +1,7 @@
 //! Wallets: creation, lookup, signing, and refresh of their shares.
 
 mod create;
+mod pay;
 mod permit;
 mod refresh;
 mod refresh_job;
@@ -8,6 +9,7 @@ mod runs;
 mod sign;
 
 pub use create::{CreateError, Created};
+pub use pay::PaySignError;
 pub use permit::{ShareUse, permit};
 pub use refresh::{RefreshError, Refreshed};
 pub use refresh_job::{RefreshLimits, RefreshRun};

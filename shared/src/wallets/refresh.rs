@@ -11,6 +11,7 @@
 //! accepts both until step 5. An attempt that dies before step 4 leaves an unused share at the
 //! cosigner. After step 4, the record states the remaining steps.
 
+use futures_util::future::BoxFuture;
 use std::pin::Pin;
 
 use domain::ids::{Tenant, WalletRef};
@@ -83,26 +84,28 @@ impl Custody {
     ///
     /// # Errors
     /// Fails when it could not be done; a retry resumes it.
-    pub async fn refresh(
-        &self,
-        tenant: &Tenant,
+    pub fn refresh<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         wallet_id: Uuid,
         before_ms: Option<u64>,
-    ) -> Result<Refreshed, RefreshError> {
-        self.refresh_if(tenant, wallet_id, before_ms.map_or(Due::Always, Due::Before)).await
+    ) -> BoxFuture<'a, Result<Refreshed, RefreshError>> {
+        Box::pin(async move {
+            self.refresh_if(tenant, wallet_id, before_ms.map_or(Due::Always, Due::Before)).await
+        })
     }
 
     /// Refreshes the shares of one wallet if this version is in use.
     ///
     /// # Errors
     /// Fails when it could not be done; a retry resumes it.
-    pub async fn refresh_version(
-        &self,
-        tenant: &Tenant,
+    pub fn refresh_version<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         wallet_id: Uuid,
         version: u32,
-    ) -> Result<Refreshed, RefreshError> {
-        self.refresh_if(tenant, wallet_id, Due::InUse(version)).await
+    ) -> BoxFuture<'a, Result<Refreshed, RefreshError>> {
+        Box::pin(async move { self.refresh_if(tenant, wallet_id, Due::InUse(version)).await })
     }
 
     async fn refresh_if(

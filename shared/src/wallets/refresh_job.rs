@@ -5,6 +5,7 @@
 //! continues with the wallets still due. Tenants take turns, so a tenant with many wallets delays
 //! no other tenant.
 
+use futures_util::future::BoxFuture;
 use std::time::Duration;
 
 use domain::ids::WalletRef;
@@ -52,59 +53,66 @@ impl Custody {
     ///
     /// # Errors
     /// Fails when the index cannot be read.
-    pub async fn refresh_aged(&self, limits: &RefreshLimits) -> Result<RefreshRun, StoreError> {
-        let started_ms = self.clock.now_ms();
-        let before_ms = started_ms.saturating_sub(limits.every_ms);
-        let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
-        let until_ms = started_ms.saturating_add(run_ms);
-        let mut run = RefreshRun::default();
-        let mut turns = Turns::new(limits.limit);
-        let mut deferred = Vec::new();
-        // The first shard is random, so that no shard is always last.
-        let first = self.random.bytes().map_or(0, |[byte]: [u8; 1]| byte);
-        for shard in (0..SHARDS).map(|shard| shard.wrapping_add(first) % SHARDS) {
-            let mut from = None;
-            while deferred.len() < MOST_DEFERRED {
-                let page = self.store.aged(shard, before_ms, from).await?;
-                for wallet in page.keys {
-                    if turns.is_over() || self.clock.now_ms() > until_ms {
-                        run.more = true;
-                        return Ok(run);
+    pub fn refresh_aged<'a>(
+        &'a self,
+        limits: &'a RefreshLimits,
+    ) -> BoxFuture<'a, Result<RefreshRun, StoreError>> {
+        Box::pin(async move {
+            let started_ms = self.clock.now_ms();
+            let before_ms = started_ms.saturating_sub(limits.every_ms);
+            let run_ms = u64::try_from(limits.run_time.as_millis()).unwrap_or(u64::MAX);
+            let until_ms = started_ms.saturating_add(run_ms);
+            let mut run = RefreshRun::default();
+            let mut turns = Turns::new(limits.limit);
+            let mut deferred = Vec::new();
+            // The first shard is random, so that no shard is always last.
+            let first = self.random.bytes().map_or(0, |[byte]: [u8; 1]| byte);
+            for shard in (0..SHARDS).map(|shard| shard.wrapping_add(first) % SHARDS) {
+                let mut from = None;
+                while deferred.len() < MOST_DEFERRED {
+                    let page = self.store.aged(shard, before_ms, from).await?;
+                    for wallet in page.keys {
+                        if turns.is_over() || self.clock.now_ms() > until_ms {
+                            run.more = true;
+                            return Ok(run);
+                        }
+                        if !turns.admits(&wallet.tenant) {
+                            // Other tenants go first.
+                            deferred.push(wallet);
+                        } else if self.refresh_one(&wallet, before_ms, &mut run).await {
+                            turns.take(&wallet.tenant);
+                        }
                     }
-                    if !turns.admits(&wallet.tenant) {
-                        // Other tenants go first.
-                        deferred.push(wallet);
-                    } else if self.refresh_one(&wallet, before_ms, &mut run).await {
-                        turns.take(&wallet.tenant);
+                    match page.next {
+                        Some(next) => from = Some(next),
+                        None => break,
                     }
                 }
-                match page.next {
-                    Some(next) => from = Some(next),
-                    None => break,
+            }
+            for wallet in deferred {
+                if turns.is_over() || self.clock.now_ms() > until_ms {
+                    run.more = true;
+                    break;
+                }
+                if self.refresh_one(&wallet, before_ms, &mut run).await {
+                    turns.take(&wallet.tenant);
                 }
             }
-        }
-        for wallet in deferred {
-            if turns.is_over() || self.clock.now_ms() > until_ms {
-                run.more = true;
-                break;
-            }
-            if self.refresh_one(&wallet, before_ms, &mut run).await {
-                turns.take(&wallet.tenant);
-            }
-        }
-        Ok(run)
+            Ok(run)
+        })
     }
 
     /// Emits the age of the oldest shares as [`Metric::OldestSharesDays`]. A failure is logged; a
     /// lasting failure triggers the alarm on missing data.
-    pub async fn measure_oldest_shares(&self) {
-        match self.oldest_shares_days().await {
-            Ok(days) => {
-                metrics::emit(&self.clock, About::SERVICE, &[(Metric::OldestSharesDays, days)]);
+    pub fn measure_oldest_shares(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            match self.oldest_shares_days().await {
+                Ok(days) => {
+                    metrics::emit(&self.clock, About::SERVICE, &[(Metric::OldestSharesDays, days)]);
+                }
+                Err(error) => tracing::warn!(%error, "the age of the oldest shares is unknown"),
             }
-            Err(error) => tracing::warn!(%error, "the age of the oldest shares is unknown"),
-        }
+        })
     }
 
     /// Returns the age of the oldest shares in days, 0 if there are none. Frozen wallets do not

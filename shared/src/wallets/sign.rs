@@ -1,5 +1,6 @@
 //! Signing an intent with a wallet's key.
 
+use futures_util::future::BoxFuture;
 use std::pin::Pin;
 
 use domain::eth::Signature;
@@ -55,18 +56,20 @@ impl Custody {
     ///
     /// # Errors
     /// Fails when the wallet does not exist or cannot sign.
-    pub async fn sign_message(
-        &self,
-        tenant: &Tenant,
-        name: &WalletRef,
-        message: &PersonalMessage,
-    ) -> Result<(WalletRecord, Signature), SignError> {
-        let found = self.store.find_with_share(tenant, name).await?;
-        let (view, stored) = found.ok_or(SignError::NotFound)?;
-        let share = self.open_share(&view.wallet, stored, ShareUse::Sign).await?;
-        let intent = Intent::PersonalMessage(message.clone());
-        let signature = self.sign(&view.wallet, &share, &intent).await?;
-        Ok((view.wallet, signature))
+    pub fn sign_message<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        name: &'a WalletRef,
+        message: &'a PersonalMessage,
+    ) -> BoxFuture<'a, Result<(WalletRecord, Signature), SignError>> {
+        Box::pin(async move {
+            let found = self.store.find_with_share(tenant, name).await?;
+            let (view, stored) = found.ok_or(SignError::NotFound)?;
+            let share = self.open_share(&view.wallet, stored, ShareUse::Sign).await?;
+            let intent = Intent::PersonalMessage(message.clone());
+            let signature = self.sign(&view.wallet, &share, &intent).await?;
+            Ok((view.wallet, signature))
+        })
     }
 
     /// Opens party 1's share of a wallet's key, for any intent.
@@ -120,21 +123,21 @@ impl Custody {
     ) -> Result<Signature, SignError> {
         // Boxed, so that the caller's future does not grow with this one.
         let signed: Pin<Box<dyn Future<Output = _> + Send + '_>> =
-            Box::pin(self.sign_patiently(wallet, share, intent));
+            Box::pin(self.sign_patiently(wallet, share, Content::Intent(intent)));
         signed.await
     }
 
-    async fn sign_patiently(
+    pub(super) async fn sign_patiently(
         &self,
         wallet: &WalletRecord,
         share: &KeyShare,
-        intent: &Intent,
+        content: Content<'_>,
     ) -> Result<Signature, SignError> {
         let mut patience = Patience::new(self.clock.now_ms());
         let mut newer: Option<(WalletRecord, KeyShare)> = None;
         let signature = loop {
             let (wallet, share) = newer.as_ref().map_or((wallet, share), |it| (&it.0, &it.1));
-            let error = match self.sign_once(wallet, share, intent).await {
+            let error = match self.sign_once(wallet, share, content).await {
                 Ok(signature) => break signature,
                 Err(error) => error,
             };
@@ -156,7 +159,7 @@ impl Custody {
             let name = WalletRef::Wallet(wallet.wallet_id);
             let view = self.store.find(&wallet.tenant, &name).await?;
             let wallet = view.ok_or(SignError::NotFound)?.wallet;
-            let next = self.share_for(&wallet, ShareUse::of(intent)).await?;
+            let next = self.share_for(&wallet, content.share_use()).await?;
             if obstacle == Some(Obstacle::Moved) && next.version() == share.version() {
                 return Err(error);
             }
@@ -172,16 +175,26 @@ impl Custody {
         &self,
         wallet: &WalletRecord,
         share: &KeyShare,
-        intent: &Intent,
+        content: Content<'_>,
     ) -> Result<Signature, SignError> {
-        permit(wallet, ShareUse::of(intent))?;
+        permit(wallet, content.share_use())?;
         if share.address() != wallet.address {
             return Err(ProtocolError::WrongSignature.into());
         }
-        let place = self.begin_run(wallet, share.version(), ShareUse::of(intent)).await?;
+        let place = self.begin_run(wallet, share.version(), content.share_use()).await?;
         let key = WalletKey { key_version: share.version(), ..wallet.key() };
         let passed = self.end_run(wallet, &place);
-        let run = mpc::sign(&self.cosigner, &self.random, &key, share, intent, passed);
+        let run = async {
+            let (cosigner, random) = (&self.cosigner, &self.random);
+            match content {
+                Content::Intent(intent) => {
+                    mpc::sign(cosigner, random, &key, share, intent, passed).await
+                }
+                Content::Payment(step) => {
+                    mpc::sign_payment(cosigner, random, &key, share, step, passed).await
+                }
+            }
+        };
         let signed = self.timed(Metric::SigningMs, run).await;
         if matches!(&signed, Err(error) if !error.is_ban()) {
             // The run may have ended before its place was returned; doing it twice has no effect.
@@ -211,6 +224,24 @@ impl Custody {
         match self.store.note_age(wallet, at_ms).await {
             Ok(()) | Err(StoreError::Conflict) => {}
             Err(error) => tracing::warn!(%error, "wallet not added to the refresh index"),
+        }
+    }
+}
+
+/// What a wallet's key signs.
+#[derive(Clone, Copy)]
+pub(super) enum Content<'a> {
+    /// An intent.
+    Intent(&'a Intent),
+    /// One signature of a payment.
+    Payment(mpc::PaymentStep<'a>),
+}
+
+impl Content<'_> {
+    const fn share_use(self) -> ShareUse {
+        match self {
+            Self::Intent(intent) => ShareUse::of(intent),
+            Self::Payment(_) => ShareUse::Sign,
         }
     }
 }

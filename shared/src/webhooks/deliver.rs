@@ -2,6 +2,7 @@
 
 mod results;
 
+use futures_util::future::BoxFuture;
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -140,55 +141,58 @@ impl Deliverer {
 
     /// Makes an attempt. Returns whether the message is complete. If not, the queue has its next
     /// time.
-    pub async fn attempt(&self, attempt: &Attempt) -> bool {
-        let Attempt { delivery, number, receipt } = attempt;
-        let delivered = self.deliver(delivery, *number).await;
-        if delivery.is_replay && *number <= 1 {
-            let ended = self.store.end_replay(&delivery.tenant, delivery.webhook_id).await;
-            if let Err(error) = ended {
-                tracing::warn!(%error, "a replay was not counted off");
-            }
-        }
-        let (ended, wanted_s) = match delivered {
-            Ok(Ended::Rested { wait_s }) => {
-                tracing::info!(
-                    tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
-                    eventId = %delivery.event_id, attempt = number, "the receiver rests"
-                );
-                (false, Some(wait_s))
-            }
-            Ok(Ended::Failed { failure, wanted_s }) => {
-                let status = failure.status.map_or_else(String::new, |status| status.to_string());
-                let reason = failure.reason.unwrap_or(status);
-                tracing::warn!(
-                    tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
-                    eventId = %delivery.event_id, attempt = number, reason, "not delivered"
-                );
-                (false, wanted_s)
-            }
-            Ok(ended) => {
-                tracing::info!(
-                    tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
-                    eventId = %delivery.event_id, attempt = number, outcome = ?ended, "delivery"
-                );
-                (true, None)
-            }
-            Err(error) => {
-                tracing::error!(%error, webhookId = %delivery.webhook_id, "not delivered");
-                if *number >= MAX_ATTEMPTS {
-                    self.end(delivery, DeliveryState::GivenUp).await;
+    pub fn attempt<'a>(&'a self, attempt: &'a Attempt) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            let Attempt { delivery, number, receipt } = attempt;
+            let delivered = self.deliver(delivery, *number).await;
+            if delivery.is_replay && *number <= 1 {
+                let ended = self.store.end_replay(&delivery.tenant, delivery.webhook_id).await;
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "a replay was not counted off");
                 }
-                (false, None)
             }
-        };
-        if !ended {
-            let again = self.deliveries.again(receipt, backoff_s(*number, wanted_s)).await;
-            if let Err(error) = again {
-                // The message becomes visible again after the queue's own timeout.
-                tracing::warn!(%error, "delay of the next attempt not set");
+            let (ended, wanted_s) = match delivered {
+                Ok(Ended::Rested { wait_s }) => {
+                    tracing::info!(
+                        tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
+                        eventId = %delivery.event_id, attempt = number, "the receiver rests"
+                    );
+                    (false, Some(wait_s))
+                }
+                Ok(Ended::Failed { failure, wanted_s }) => {
+                    let status =
+                        failure.status.map_or_else(String::new, |status| status.to_string());
+                    let reason = failure.reason.unwrap_or(status);
+                    tracing::warn!(
+                        tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
+                        eventId = %delivery.event_id, attempt = number, reason, "not delivered"
+                    );
+                    (false, wanted_s)
+                }
+                Ok(ended) => {
+                    tracing::info!(
+                        tenant = %delivery.tenant, webhookId = %delivery.webhook_id,
+                        eventId = %delivery.event_id, attempt = number, outcome = ?ended, "delivery"
+                    );
+                    (true, None)
+                }
+                Err(error) => {
+                    tracing::error!(%error, webhookId = %delivery.webhook_id, "not delivered");
+                    if *number >= MAX_ATTEMPTS {
+                        self.end(delivery, DeliveryState::GivenUp).await;
+                    }
+                    (false, None)
+                }
+            };
+            if !ended {
+                let again = self.deliveries.again(receipt, backoff_s(*number, wanted_s)).await;
+                if let Err(error) = again {
+                    // The message becomes visible again after the queue's own timeout.
+                    tracing::warn!(%error, "delay of the next attempt not set");
+                }
             }
-        }
-        ended
+            ended
+        })
     }
 
     async fn deliver(&self, delivery: &Delivery, number: u32) -> Result<Ended, DeliverError> {

@@ -3,6 +3,7 @@
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
+use futures_util::future::BoxFuture;
 use platform::env::ConfigError;
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::{SCHEMA, StoreError};
@@ -104,60 +105,62 @@ impl Webhooks {
     ///
     /// # Errors
     /// Fails when there are ten, the secret cannot be shown again, or a dependency fails.
-    pub async fn create(
-        &self,
-        tenant: &Tenant,
-        new: &NewWebhook,
-        request: Option<&RequestMark>,
-    ) -> Result<(WebhookRecord, Secret), CreateWebhookError> {
-        let operation = request.map(|mark| mark.operation);
-        // Only another caller that wins this often can exhaust the attempts.
-        for _ in 0..=MAX_WEBHOOKS {
-            let slots = self.store.webhook_slots(tenant).await?;
-            let there: Vec<&WebhookRecord> = slots.iter().filter(|it| it.is_there()).collect();
-            let own = there.iter().find(|it| operation.is_some() && it.made_by == operation);
-            if let Some(own) = own
-                && let Some(sealed) = &own.sealed
-            {
-                if is_hidden(own.created_at_ms, self.clock.now_ms()) {
-                    return Err(CreateWebhookError::SecretHidden);
+    pub fn create<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        new: &'a NewWebhook,
+        request: Option<&'a RequestMark>,
+    ) -> BoxFuture<'a, Result<(WebhookRecord, Secret), CreateWebhookError>> {
+        Box::pin(async move {
+            let operation = request.map(|mark| mark.operation);
+            // Only another caller that wins this often can exhaust the attempts.
+            for _ in 0..=MAX_WEBHOOKS {
+                let slots = self.store.webhook_slots(tenant).await?;
+                let there: Vec<&WebhookRecord> = slots.iter().filter(|it| it.is_there()).collect();
+                let own = there.iter().find(|it| operation.is_some() && it.made_by == operation);
+                if let Some(own) = own
+                    && let Some(sealed) = &own.sealed
+                {
+                    if is_hidden(own.created_at_ms, self.clock.now_ms()) {
+                        return Err(CreateWebhookError::SecretHidden);
+                    }
+                    let context = WebhookRecord::context(tenant, own.webhook_id);
+                    let secret = Secret::from_bytes(&self.envelope.open(&context, sealed).await?)?;
+                    return Ok(((*own).clone(), secret));
                 }
-                let context = WebhookRecord::context(tenant, own.webhook_id);
-                let secret = Secret::from_bytes(&self.envelope.open(&context, sealed).await?)?;
-                return Ok(((*own).clone(), secret));
+                let taken = |slot: &u8| there.iter().any(|it| it.webhook_id.slot() == *slot);
+                let Some(slot) = (0..MAX_WEBHOOKS).find(|slot| !taken(slot)) else {
+                    return Err(CreateWebhookError::TooMany);
+                };
+                let webhook_id = WebhookId::draw(slot, &self.random)?;
+                let secret = Secret::draw(&self.random)?;
+                let context = WebhookRecord::context(tenant, webhook_id);
+                let (events, more_events) = stored_types(&new.events);
+                let record = WebhookRecord {
+                    schema: SCHEMA,
+                    webhook_id,
+                    url: new.url.clone(),
+                    events,
+                    more_events,
+                    description: new.description.clone(),
+                    created_at_ms: self.clock.now_ms(),
+                    sealed: Some(self.envelope.seal(context, secret.expose()).await?),
+                    made_by: operation,
+                    disabled_at_ms: None,
+                    last_delivered_at_ms: None,
+                    last_failure: None,
+                    failing_since_ms: None,
+                    deleted_at_ms: None,
+                    deleted_by: None,
+                };
+                match self.store.put_webhook(tenant, &record).await {
+                    Ok(()) => return Ok((record, secret)),
+                    Err(StoreError::Conflict) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
-            let taken = |slot: &u8| there.iter().any(|it| it.webhook_id.slot() == *slot);
-            let Some(slot) = (0..MAX_WEBHOOKS).find(|slot| !taken(slot)) else {
-                return Err(CreateWebhookError::TooMany);
-            };
-            let webhook_id = WebhookId::draw(slot, &self.random)?;
-            let secret = Secret::draw(&self.random)?;
-            let context = WebhookRecord::context(tenant, webhook_id);
-            let (events, more_events) = stored_types(&new.events);
-            let record = WebhookRecord {
-                schema: SCHEMA,
-                webhook_id,
-                url: new.url.clone(),
-                events,
-                more_events,
-                description: new.description.clone(),
-                created_at_ms: self.clock.now_ms(),
-                sealed: Some(self.envelope.seal(context, secret.expose()).await?),
-                made_by: operation,
-                disabled_at_ms: None,
-                last_delivered_at_ms: None,
-                last_failure: None,
-                failing_since_ms: None,
-                deleted_at_ms: None,
-                deleted_by: None,
-            };
-            match self.store.put_webhook(tenant, &record).await {
-                Ok(()) => return Ok((record, secret)),
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Conflict.into())
+            Err(StoreError::Conflict.into())
+        })
     }
 }
 
@@ -166,45 +169,54 @@ impl Store {
     ///
     /// # Errors
     /// Fails when the table cannot be read.
-    pub async fn webhooks(&self, tenant: &Tenant) -> Result<Vec<WebhookRecord>, StoreError> {
-        let mut webhooks = self.webhook_slots(tenant).await?;
-        webhooks.retain(WebhookRecord::is_there);
-        webhooks.sort_by_key(|webhook| (webhook.created_at_ms, webhook.webhook_id.uuid()));
-        Ok(webhooks)
+    pub fn webhooks<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+    ) -> BoxFuture<'a, Result<Vec<WebhookRecord>, StoreError>> {
+        Box::pin(async move {
+            let mut webhooks = self.webhook_slots(tenant).await?;
+            webhooks.retain(WebhookRecord::is_there);
+            webhooks.sort_by_key(|webhook| (webhook.created_at_ms, webhook.webhook_id.uuid()));
+            Ok(webhooks)
+        })
     }
 
     /// Changes a webhook. A retry has the same result.
     ///
     /// # Errors
     /// Fails when it does not exist, or the table fails.
-    pub async fn change_webhook(
-        &self,
-        tenant: &Tenant,
+    pub fn change_webhook<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         id: WebhookId,
-        change: &WebhookChange,
+        change: &'a WebhookChange,
         now_ms: u64,
-    ) -> Result<WebhookRecord, UpdateWebhookError> {
-        match self.update_webhook(tenant, id, change, now_ms).await {
-            Err(StoreError::Conflict) => Err(UpdateWebhookError::NotFound),
-            result => result.map_err(UpdateWebhookError::Store),
-        }
+    ) -> BoxFuture<'a, Result<WebhookRecord, UpdateWebhookError>> {
+        Box::pin(async move {
+            match self.update_webhook(tenant, id, change, now_ms).await {
+                Err(StoreError::Conflict) => Err(UpdateWebhookError::NotFound),
+                result => result.map_err(UpdateWebhookError::Store),
+            }
+        })
     }
 
     /// Deletes a webhook. A retry of the same request succeeds again.
     ///
     /// # Errors
     /// Fails when it does not exist, or the table fails.
-    pub async fn forget_webhook(
-        &self,
-        tenant: &Tenant,
+    pub fn forget_webhook<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         id: WebhookId,
-        request: Option<&RequestMark>,
+        request: Option<&'a RequestMark>,
         now_ms: u64,
-    ) -> Result<(), DeleteWebhookError> {
-        let by = request.map(|mark| mark.operation);
-        match self.delete_webhook(tenant, id, by, now_ms).await {
-            Err(StoreError::Conflict) => Err(DeleteWebhookError::NotFound),
-            result => result.map_err(DeleteWebhookError::Store),
-        }
+    ) -> BoxFuture<'a, Result<(), DeleteWebhookError>> {
+        Box::pin(async move {
+            let by = request.map(|mark| mark.operation);
+            match self.delete_webhook(tenant, id, by, now_ms).await {
+                Err(StoreError::Conflict) => Err(DeleteWebhookError::NotFound),
+                result => result.map_err(DeleteWebhookError::Store),
+            }
+        })
     }
 }

@@ -1,6 +1,7 @@
 //! Publishing: an event is stored, then queued for each subscribed webhook. After a crash, the
 //! stream delivers the same change again, which yields the same event.
 
+use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 
 use domain::clock::Clock;
@@ -85,37 +86,44 @@ impl Publisher {
     ///
     /// # Errors
     /// Fails when a part remains to be published.
-    pub async fn publish(&self, change: &Change, known: &mut Known) -> Result<usize, PublishError> {
-        if change.events(None)?.is_empty() {
-            return Ok(0);
-        }
-        let tenant = &change.tenant;
-        if !known.webhooks.contains_key(tenant.as_str()) {
-            let slots = self.store.each_webhook_slot(tenant).await?.into_iter();
-            let webhooks = slots.filter_map(|slot| self.readable(tenant, "WEBHOOK", slot));
-            known.webhooks.insert(tenant.to_string(), webhooks.collect());
-        }
-        let webhooks = known.webhooks.get(tenant.as_str()).map(Vec::as_slice).unwrap_or_default();
-        // For a tenant without webhooks, nothing is sent or stored.
-        if !webhooks.iter().any(WebhookRecord::is_there) {
-            return Ok(0);
-        }
-        let wallet = (tenant.to_string(), change.wallet_id());
-        if !known.users.contains_key(&wallet) {
-            let user = match self.store.user_of(tenant, change.wallet_id()).await {
-                Err(error) if !is_damage(&error) => return Err(error.into()),
-                read => self.readable(tenant, "WALLET", read).flatten(),
-            };
-            known.users.insert(wallet.clone(), user);
-        }
-        let user = known.users.get(&wallet).and_then(Option::as_ref);
-        let events = change.events(user)?;
-        for event in &events {
-            self.publish_event(tenant, event, webhooks).await?;
-        }
-        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
-        metrics::emit(&self.clock, About::SERVICE, &[(Metric::EventsPublished, count)]);
-        Ok(events.len())
+    pub fn publish<'a>(
+        &'a self,
+        change: &'a Change,
+        known: &'a mut Known,
+    ) -> BoxFuture<'a, Result<usize, PublishError>> {
+        Box::pin(async move {
+            if change.events(None)?.is_empty() {
+                return Ok(0);
+            }
+            let tenant = &change.tenant;
+            if !known.webhooks.contains_key(tenant.as_str()) {
+                let slots = self.store.each_webhook_slot(tenant).await?.into_iter();
+                let webhooks = slots.filter_map(|slot| self.readable(tenant, "WEBHOOK", slot));
+                known.webhooks.insert(tenant.to_string(), webhooks.collect());
+            }
+            let webhooks =
+                known.webhooks.get(tenant.as_str()).map(Vec::as_slice).unwrap_or_default();
+            // For a tenant without webhooks, nothing is sent or stored.
+            if !webhooks.iter().any(WebhookRecord::is_there) {
+                return Ok(0);
+            }
+            let wallet = (tenant.to_string(), change.wallet_id());
+            if !known.users.contains_key(&wallet) {
+                let user = match self.store.user_of(tenant, change.wallet_id()).await {
+                    Err(error) if !is_damage(&error) => return Err(error.into()),
+                    read => self.readable(tenant, "WALLET", read).flatten(),
+                };
+                known.users.insert(wallet.clone(), user);
+            }
+            let user = known.users.get(&wallet).and_then(Option::as_ref);
+            let events = change.events(user)?;
+            for event in &events {
+                self.publish_event(tenant, event, webhooks).await?;
+            }
+            let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+            metrics::emit(&self.clock, About::SERVICE, &[(Metric::EventsPublished, count)]);
+            Ok(events.len())
+        })
     }
 
     /// Counts a change that is left out, or a part of one. `reason` is one of a fixed few.

@@ -2,6 +2,7 @@
 
 use domain::clock::Clock;
 use domain::ids::Tenant;
+use futures_util::future::BoxFuture;
 use platform::env::ConfigError;
 use platform::items::StoreError;
 
@@ -87,45 +88,47 @@ impl Replayer {
     ///
     /// # Errors
     /// Fails when the webhook or the event does not exist, or a dependency fails.
-    pub async fn replay(
-        &self,
-        tenant: &Tenant,
+    pub fn replay<'a>(
+        &'a self,
+        tenant: &'a Tenant,
         id: WebhookId,
         what: Replay,
-    ) -> Result<Replayed, ReplayError> {
-        let webhook = self.store.webhook(tenant, id).await?.filter(WebhookRecord::is_there);
-        let webhook = webhook.ok_or(ReplayError::NoWebhook)?;
-        if webhook.disabled_at_ms.is_some() {
-            return Err(ReplayError::Disabled);
-        }
-        let (events, next) = match what {
-            Replay::One(event) => {
-                let event = self.store.event(tenant, &event).await?;
-                (vec![event.ok_or(ReplayError::NoEvent)?], None)
+    ) -> BoxFuture<'a, Result<Replayed, ReplayError>> {
+        Box::pin(async move {
+            let webhook = self.store.webhook(tenant, id).await?.filter(WebhookRecord::is_there);
+            let webhook = webhook.ok_or(ReplayError::NoWebhook)?;
+            if webhook.disabled_at_ms.is_some() {
+                return Err(ReplayError::Disabled);
             }
-            Replay::Between { from_ms, to_ms, position } => {
-                let times = (from_ms, to_ms);
-                let (mut events, next) =
-                    self.store.events(tenant, times, position, MAX_REPLAYED).await?;
-                let is_wanted = |event: &EventRecord| {
-                    event.event_type.known().is_some_and(|kind| webhook.wants(kind))
-                };
-                events.retain(is_wanted);
-                (events, next)
+            let (events, next) = match what {
+                Replay::One(event) => {
+                    let event = self.store.event(tenant, &event).await?;
+                    (vec![event.ok_or(ReplayError::NoEvent)?], None)
+                }
+                Replay::Between { from_ms, to_ms, position } => {
+                    let times = (from_ms, to_ms);
+                    let (mut events, next) =
+                        self.store.events(tenant, times, position, MAX_REPLAYED).await?;
+                    let is_wanted = |event: &EventRecord| {
+                        event.event_type.known().is_some_and(|kind| webhook.wants(kind))
+                    };
+                    events.retain(is_wanted);
+                    (events, next)
+                }
+            };
+            let deliveries = events.iter().map(|event| Delivery {
+                tenant: tenant.clone(),
+                webhook_id: id,
+                event_id: event.event_id.clone(),
+                is_replay: true,
+            });
+            // Counted first: a call that dies now has queued less than it counted.
+            let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
+            if !self.store.take_replays(tenant, id, count, self.clock.now_ms()).await? {
+                return Err(ReplayError::TooMany);
             }
-        };
-        let deliveries = events.iter().map(|event| Delivery {
-            tenant: tenant.clone(),
-            webhook_id: id,
-            event_id: event.event_id.clone(),
-            is_replay: true,
-        });
-        // Counted first: a call that dies now has queued less than it counted.
-        let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
-        if !self.store.take_replays(tenant, id, count, self.clock.now_ms()).await? {
-            return Err(ReplayError::TooMany);
-        }
-        self.deliveries.send(&deliveries.collect::<Vec<_>>()).await?;
-        Ok(Replayed { queued: events.len(), next })
+            self.deliveries.send(&deliveries.collect::<Vec<_>>()).await?;
+            Ok(Replayed { queued: events.len(), next })
+        })
     }
 }

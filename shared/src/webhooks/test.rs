@@ -3,6 +3,7 @@
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
+use futures_util::future::BoxFuture;
 use platform::env::ConfigError;
 use platform::items::StoreError;
 
@@ -70,23 +71,29 @@ impl Tester {
     ///
     /// # Errors
     /// Fails when the webhook does not exist or is disabled, or a dependency fails.
-    pub async fn test(&self, tenant: &Tenant, id: WebhookId) -> Result<EventId, TestError> {
-        let webhook = self.store.webhook(tenant, id).await?.filter(WebhookRecord::is_there);
-        let webhook = webhook.ok_or(TestError::NoWebhook)?;
-        if webhook.disabled_at_ms.is_some() {
-            return Err(TestError::Disabled);
-        }
-        let now_ms = self.clock.now_ms();
-        let event = Event::webhook_test(tenant, id, self.random.uuid()?, now_ms)?;
-        // Counted first: a call that dies now has queued less than it counted.
-        if !self.store.take_replays(tenant, id, 1, now_ms).await? {
-            return Err(TestError::TooMany);
-        }
-        self.store.keep_event(tenant, &event).await?;
-        let event_id = event.id.clone();
-        let delivery =
-            Delivery { tenant: tenant.clone(), webhook_id: id, event_id, is_replay: true };
-        self.deliveries.send(&[delivery]).await?;
-        Ok(event.id)
+    pub fn test<'a>(
+        &'a self,
+        tenant: &'a Tenant,
+        id: WebhookId,
+    ) -> BoxFuture<'a, Result<EventId, TestError>> {
+        Box::pin(async move {
+            let webhook = self.store.webhook(tenant, id).await?.filter(WebhookRecord::is_there);
+            let webhook = webhook.ok_or(TestError::NoWebhook)?;
+            if webhook.disabled_at_ms.is_some() {
+                return Err(TestError::Disabled);
+            }
+            let now_ms = self.clock.now_ms();
+            let event = Event::webhook_test(tenant, id, self.random.uuid()?, now_ms)?;
+            // Counted first: a call that dies now has queued less than it counted.
+            if !self.store.take_replays(tenant, id, 1, now_ms).await? {
+                return Err(TestError::TooMany);
+            }
+            self.store.keep_event(tenant, &event).await?;
+            let event_id = event.id.clone();
+            let delivery =
+                Delivery { tenant: tenant.clone(), webhook_id: id, event_id, is_replay: true };
+            self.deliveries.send(&[delivery]).await?;
+            Ok(event.id)
+        })
     }
 }

@@ -50,6 +50,10 @@ impl EndpointsSettings {
             api_gateway: String::new(),
             hyperliquid: Url::parse(hyperliquid).ok()?,
             aster: Url::parse(aster).ok()?,
+            // Nothing is measured there.
+            lighter: Url::parse(aster).ok()?,
+            // Nothing here uses a chain.
+            chains: Url::parse(aster).ok()?,
         };
         Some(Self { folder: folder.into(), endpoints })
     }

@@ -118,8 +118,9 @@ impl World {
         serve(listener, kms::router(Arc::new(service), signer), stop.clone());
         let listener = bind("DynamoDB", ip, 0).await?;
         let dynamodb_url = url(&listener);
-        let database = dynamodb::open(&data.path().join("dynamodb.sqlite"))?;
-        dynamodb::serve(listener, database.clone(), stop.clone());
+        let file = data.path().join("dynamodb.sqlite");
+        let database = dynamodb::open(&file)?;
+        dynamodb::serve(listener, database.clone(), &file, stop.clone());
         let aws = Aws::local(&dynamodb_url, &kms_url, "");
         for alias in [WALLETS_KEY, COSIGNER_KEY] {
             kms::create_key(&aws.kms(), alias).await?;
@@ -168,6 +169,10 @@ impl World {
                 api_gateway: String::new(),
                 hyperliquid: parse(way("endpoint", "Hyperliquid", hyperliquid_url.as_str()))?,
                 aster: parse(way("endpoint", "Aster", aster_url.as_str()))?,
+                // Nothing is measured there.
+                lighter: aster_url.clone(),
+                // Nothing here uses a chain.
+                chains: aster_url.clone(),
             },
         };
         let mut instances = Vec::new();

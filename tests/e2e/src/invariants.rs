@@ -147,6 +147,7 @@ pub async fn assert_one_active(app: &TestApp, user: &str, exchange: Exchange) {
     app.clock.advance_ms(2);
     match exchange {
         Exchange::Hyperliquid => assert_hyperliquid_accepts(app, &agent).await,
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
         Exchange::Aster => assert_aster_accepts(app, &agent, &view).await,
     }
 }
@@ -181,6 +182,7 @@ pub async fn erase_credential(app: &TestApp, user: &str, exchange: Exchange) {
         assert!(match exchange {
             Exchange::Aster => app.stack.aster_sim.remove_agent(master, agent),
             Exchange::Hyperliquid => app.stack.hyperliquid_sim.remove_agent(master, agent),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         });
     }
 }

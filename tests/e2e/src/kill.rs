@@ -77,6 +77,7 @@ impl Harness {
                 What::Refresh(wallet_id) => self.refresh(process, *wallet_id).await,
                 What::Containment => self.contain(process).await,
                 What::Resolution(exchange) => self.resolve(process, *exchange).await,
+                What::Payments => self.resolve_payments(process).await,
             }
         });
         tokio::select! {
@@ -132,6 +133,20 @@ impl Harness {
                 let worked = run.resolved + run.unknown + run.failed;
                 let body = json!({ "worked": worked, "resolved": run.resolved });
                 (if run.failed == 0 { 200 } else { 500 }, body)
+            }
+            Err(error) => (500, json!({ "error": error.to_string() })),
+        };
+        let headers = http::HeaderMap::from_iter([(RETRY_AFTER, 0.into())]);
+        Reply { status, body, headers }
+    }
+
+    /// A run of the job that resolves payments. One that stays open waits longer for each look.
+    async fn resolve_payments(&self, process: &Process) -> Reply {
+        let traders = process.endpoints().traders(&self.app.options, Spender::Job);
+        let (status, body) = match traders.payments.resolve(RENEW_LIMITS.run_time).await {
+            Ok(run) => {
+                let worked = run.settled + run.open + run.failed;
+                (if run.failed == 0 { 200 } else { 500 }, json!({ "worked": worked }))
             }
             Err(error) => (500, json!({ "error": error.to_string() })),
         };

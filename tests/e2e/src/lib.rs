@@ -6,6 +6,8 @@ pub mod documented;
 pub mod invariants;
 pub mod kill;
 pub mod leak;
+pub mod lighter;
+pub mod payments;
 pub mod proxy;
 pub mod shares;
 pub mod trading;
@@ -356,6 +358,8 @@ impl TestApp {
             api_gateway: self.stack.api_gateway.clone(),
             hyperliquid: self.stack.hyperliquid.clone(),
             aster: self.stack.aster.clone(),
+            lighter: self.stack.lighter.clone(),
+            chains: self.stack.chains.clone(),
         }
     }
 

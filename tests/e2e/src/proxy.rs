@@ -11,6 +11,7 @@ mod fate;
 mod faults;
 mod parts;
 mod rendezvous;
+mod watched;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -21,7 +22,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use cosigner::Setting;
-use exchange_sim::{aster, hyperliquid};
+use exchange_sim::{aster, hyperliquid, lighter};
 use http::StatusCode;
 use http::request::Parts;
 use hyperdex_cloud::cosigner::{CosignerSettings, router as cosigner_router};
@@ -36,6 +37,7 @@ pub use fate::{Arrival, Fate, Plan, Rejection, Side};
 use faults::Late;
 use parts::{broken, end_to_end, name, reject};
 pub use rendezvous::Rendezvous;
+use watched::Watched;
 
 /// Larger than every payload of the tests.
 const MAX_BODY_BYTES: usize = 16 << 20;
@@ -74,8 +76,10 @@ struct Inner {
     clock: TestClock,
     hyperliquid: hyperliquid::Exchange,
     aster: aster::Exchange,
+    lighter: lighter::Exchange,
     /// Calls whose connections broke, and which arrive later.
     late: Mutex<Vec<Late>>,
+    watched: Mutex<Watched>,
 }
 
 /// A process with its calls and its state.
@@ -105,6 +109,8 @@ impl Proxy {
             ("kms", stack.kms.clone()),
             ("hyperliquid", trimmed(&stack.hyperliquid)),
             ("aster", trimmed(&stack.aster)),
+            ("lighter", trimmed(&stack.lighter)),
+            ("chains", trimmed(&stack.chains)),
             ("api", stack.api.clone()),
             ("apigateway", stack.api_gateway.clone()),
         ]);
@@ -137,7 +143,9 @@ impl Proxy {
             clock: app.clock.clone(),
             hyperliquid: stack.hyperliquid_sim.clone(),
             aster: stack.aster_sim.clone(),
+            lighter: stack.lighter_sim.clone(),
             late: Mutex::default(),
+            watched: Mutex::default(),
         }));
         let router = Router::new().fallback(pass).with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -242,6 +250,8 @@ impl Process {
             api_gateway: url("apigateway"),
             hyperliquid: url("hyperliquid").parse().expect("a URL"),
             aster: url("aster").parse().expect("a URL"),
+            lighter: url("lighter").parse().expect("a URL"),
+            chains: url("chains").parse().expect("a URL"),
         }
     }
 
@@ -335,6 +345,7 @@ async fn pass(State(proxy): State<Proxy>, request: Request) -> Response {
     let Some(fate) = process.count(&service, &call) else {
         return std::future::pending().await;
     };
+    lock(&proxy.0.watched).note(&name(&service, &call), &call.body);
     // The task is separate, so a sent call takes effect even if its sender is killed.
     let sent = tokio::spawn(async move {
         let answer = match fate {

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::ids::{Exchange, PerExchange};
 use exchange_sim::steer::{Executed, OpenOrder};
 use exchange_sim::{Address, aster, hyperliquid};
+use hyperdex_local::Options;
 use platform::items::from_item;
 use serde_json::Value;
 use shared::store::{LegKind, OrderRecord, OrderState, StoredOutcome, TradingAccount};
@@ -26,7 +27,13 @@ use crate::{TestApp, invariants};
 /// Starts a stack for many calls at once, which do not use up a budget. `timeout_ms` bounds a call
 /// to an exchange.
 pub async fn start_for_many(timeout_ms: u64) -> Harness {
+    start_for_many_with(timeout_ms, |_| {}).await
+}
+
+/// Like [`start_for_many`], with changed options.
+pub async fn start_for_many_with(timeout_ms: u64, change: impl FnOnce(&mut Options)) -> Harness {
     let h = Harness::start_with(|options| {
+        change(options);
         options.exchange_timeout_ms = timeout_ms;
         options.order_timeout_ms = timeout_ms;
         options.budget.per_minute = PerExchange::from_fn(|_| 1_000_000);
@@ -78,6 +85,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => app.stack.aster_sim.executions(self.address),
             Exchange::Hyperliquid => app.stack.hyperliquid_sim.executions(self.address),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -87,6 +95,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => app.stack.aster_sim.open_orders_of(self.address),
             Exchange::Hyperliquid => app.stack.hyperliquid_sim.open_orders_of(self.address),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -188,6 +197,7 @@ impl Desk {
                 let agents = app.stack.hyperliquid_sim.agents_of(self.address).into_iter();
                 (app.stack.hyperliquid_sim.snapshot(), agents.map(|agent| agent.address).collect())
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let snapshot: Value = serde_json::from_slice(&snapshot.unwrap()).unwrap();
         let signers = snapshot["nonces"].as_object().expect("the used nonces").iter();
@@ -197,6 +207,7 @@ impl Desk {
         let is_change = |nonce: &u64| match self.exchange() {
             Exchange::Aster => nonce.is_multiple_of(shared::trading::ledger::ASTER_NONCE_STEP),
             Exchange::Hyperliquid => true,
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         nonces.filter(is_change).collect()
     }
@@ -210,6 +221,7 @@ impl Desk {
                 let signed_ms = match self.exchange() {
                     Exchange::Aster => submission.nonce / 1_000,
                     Exchange::Hyperliquid => submission.nonce,
+                    Exchange::Lighter => unreachable!("no wallet is registered there"),
                 };
                 signed_ms + 120_000 < now_ms
             })

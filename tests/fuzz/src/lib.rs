@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod items;
+pub mod lighter;
 pub mod messages;
 pub mod requests;
 pub mod seeds;
@@ -18,9 +19,10 @@ const SECRET: &str = "5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ffee5ec2e7c0ff
 pub type Run = fn(&[u8]);
 
 /// Every target, by the name of its corpus.
-pub const TARGETS: [(&str, Run); 5] = [
+pub const TARGETS: [(&str, Run); 6] = [
     ("answers", answers::run),
     ("items", items::run),
+    ("lighter", lighter::run),
     ("messages", messages::run),
     ("requests", requests::run),
     ("shares", shares::run),

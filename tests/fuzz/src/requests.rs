@@ -10,9 +10,11 @@ use shared::api::cursor::{MAX_LIMIT, from_cursor, page_in_query, to_cursor};
 use shared::api::error::ApiError;
 use shared::api::idempotency::key_of;
 use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, DeleteApiKey, ModifyOrder, PlaceOrder,
-    PlaceOrderRequest, PlaceOrders, RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey,
-    RotateTenantKey, SetTradingPolicy, SignMessage, order_name,
+    ApprovePolicyChange, CancelPolicyChange, CreateTenantKey, CreateWallet, CreateWebhook,
+    DeleteApiKey, ModifyOrder, PayRequest, PlaceOrder, PlaceOrderRequest, PlaceOrders,
+    ProposePolicyChange, RegisterApiKey, ReplayWebhook, RevokeTenantKey, RotateApiKey,
+    RotateTenantKey, SendTokens, SetTradingPolicy, SignMessage, TransferAtHyperliquid,
+    WithdrawFromAster, WithdrawFromHyperliquid, order_name,
 };
 use shared::api::wallet_names::WalletNames;
 use shared::store::Position;
@@ -90,6 +92,27 @@ fn trading(fields: &Map<String, Value>) {
     request(fields, &field_names::<ModifyOrder>(), |body| ModifyOrder::read(&headers, &uri, body));
     request(fields, &field_names::<SetTradingPolicy>(), |body| {
         SetTradingPolicy::read(&headers, &uri, body)
+    });
+    request(fields, &field_names::<WithdrawFromAster>(), |body| {
+        PayRequest::withdraw_aster((&headers, &uri, body), None)
+    });
+    request(fields, &field_names::<WithdrawFromHyperliquid>(), |body| {
+        PayRequest::withdraw_hyperliquid((&headers, &uri, body), None, 42_161)
+    });
+    request(fields, &field_names::<TransferAtHyperliquid>(), |body| {
+        PayRequest::transfer_hyperliquid((&headers, &uri, body), None)
+    });
+    request(fields, &field_names::<SendTokens>(), |body| {
+        PayRequest::send_tokens("user_123", (&headers, &uri, body), None)
+    });
+    request(fields, &field_names::<ProposePolicyChange>(), |body| {
+        ProposePolicyChange::read(body)?.proposal()
+    });
+    request(fields, &field_names::<ApprovePolicyChange>(), |body| {
+        ApprovePolicyChange::read("7", body)
+    });
+    request(fields, &field_names::<CancelPolicyChange>(), |body| {
+        CancelPolicyChange::read("7", body)?.proposal()
     });
 }
 

@@ -21,6 +21,7 @@ pub fn all() -> Vec<Seed> {
     seeds.extend(items());
     seeds.extend(messages());
     seeds.extend(answers());
+    seeds.extend(lighter());
     // A whole share has 50 KB and is one of the samples. The seed is its beginning.
     let share = include_bytes!("../../../shared/tests/samples/key-share-party-1.v1.bin");
     seeds.push(("shares", "cut".to_owned(), share[..1_024].to_vec()));
@@ -193,6 +194,50 @@ fn messages() -> Vec<Seed> {
     {
         let payload = Answer::Refused(refusal).to_payload();
         seeds.push(("messages", format!("refusal-{number}"), payload.get().as_bytes().to_vec()));
+    }
+    seeds
+}
+
+fn lighter() -> Vec<Seed> {
+    let mut seeds = named(
+        "lighter",
+        [
+            (
+                "key",
+                "0x0915b889c9631706684d65f004fb858275092036a85d9f7516ae34fc9c292f1e96fb5e73f33e9c62",
+            ),
+            (
+                "order-of-group",
+                "e1ff8b9496d90fe89ca024d7395c88e83906b8cfe6ffff7f16000000f1ffff7f07000080fdffff7f",
+            ),
+        ],
+    );
+    // Every action, of which some are orders: side, time in force, type, expiry and trigger.
+    let day = NOW_MS + 86_400_000;
+    for (number, (kind, words, expiry, trigger)) in [
+        (0, [0, 0, 0], 0, 0),
+        (1, [0, 0, 0], 0, 0),
+        (2, [0, 0, 0], 0, 0),
+        (3, [0, 0, 0], 0, 0),
+        (4, [0, 1, 0], day, 0),
+        (6, [0, 1, 0], day, 0),
+        (134, [1, 2, 0], day, 0),
+        (7, [1, 0, 1], 0, 0),
+        (7, [1, 0, 2], day, 757_143),
+        (6, [0, 2, 5], day, 757_143),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut bytes = vec![kind];
+        for number in [281_190, 5, NOW_MS, NOW_MS + 60_000, 1, 1_795_000_000_001, 1_234, 804_653] {
+            bytes.extend(u64::to_le_bytes(number));
+        }
+        bytes.extend(words);
+        bytes.extend(u64::to_le_bytes(expiry));
+        bytes.push(0);
+        bytes.extend(u64::to_le_bytes(trigger));
+        seeds.push(("lighter", format!("action-{number:02}"), bytes));
     }
     seeds
 }

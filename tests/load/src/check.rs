@@ -197,6 +197,7 @@ async fn works(
                 .header("content-type", "application/json")
                 .body(body.map_err(failed)?)
         }
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
         Exchange::Aster => {
             let nonce = server.clock.now_us();
             let path = proof::aster_balance(1666, &agent, view.wallet.address, nonce);

@@ -292,6 +292,7 @@ impl Client {
                 let reply = self.call(operation, self.api.register_hyperliquid(user)).await?;
                 reply.map(|key| made(Some(&key.api_wallet_address), key.api_private_key.as_ref()))
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         })
     }
 
@@ -311,6 +312,7 @@ impl Client {
                 let reply = self.call(operation, self.api.rotate_hyperliquid(user)).await?;
                 reply.map(|key| made(Some(&key.api_wallet_address), key.api_private_key.as_ref()))
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         })
     }
 
@@ -354,6 +356,7 @@ pub(crate) const fn to_client(exchange: Exchange) -> hyperdex_client::Exchange {
     match exchange {
         Exchange::Aster => hyperdex_client::Exchange::Aster,
         Exchange::Hyperliquid => hyperdex_client::Exchange::Hyperliquid,
+        Exchange::Lighter => unreachable!(),
     }
 }
 

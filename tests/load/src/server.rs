@@ -116,6 +116,9 @@ impl Server {
             api_gateway: String::new(),
             hyperliquid: self.hyperliquid_url.clone(),
             aster: self.aster_url.clone(),
+            // The check sends nothing.
+            lighter: self.aster_url.clone(),
+            chains: self.aster_url.clone(),
         };
         let mut options = Options::new(&self.data);
         options.clock = self.clock.clone();
@@ -136,6 +139,7 @@ impl Server {
                 .iter()
                 .map(|agent| agent.address.to_string())
                 .collect(),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         listed.iter().filter_map(|text| text.parse().ok()).collect()
     }

@@ -213,19 +213,23 @@ pub fn allowed(statements: &[Statement], call: &Call) -> bool {
     covering(true) && !covering(false)
 }
 
-/// Returns every statement that applies to a role of this template: those of its own policies and
+/// Returns every statement that applies to each role of this template: those of its own policies and
 /// those that name it.
-pub fn statements(stack: &Template, role: &str) -> Vec<Statement> {
-    let policies = stack.resources("AWS::IAM::RolePolicy").into_iter();
-    let named = policies.filter(|policy| policy.properties["RoleName"] == role);
-    let mut documents: Vec<Value> =
-        named.map(|policy| policy.properties["PolicyDocument"].clone()).collect();
-    let roles = stack.resources("AWS::IAM::Role").into_iter();
-    for role in roles.filter(|known| known.name == role) {
-        let own = role.properties.get("Policies").and_then(Value::as_array);
-        documents.extend(own.into_iter().flatten().map(|policy| policy["PolicyDocument"].clone()));
+pub fn statements(stack: &Template) -> BTreeMap<String, Vec<Statement>> {
+    let mut found: BTreeMap<String, Vec<Statement>> = BTreeMap::new();
+    let mut add = |role: &str, document: &Value| {
+        let statements = document["Statement"].as_array().unwrap().iter().map(Statement::read);
+        found.entry(role.to_owned()).or_default().extend(statements);
+    };
+    for policy in stack.resources("AWS::IAM::RolePolicy") {
+        let role = policy.properties["RoleName"].as_str().unwrap();
+        add(role, &policy.properties["PolicyDocument"]);
     }
-    let statements =
-        documents.iter().flat_map(|document| document["Statement"].as_array().unwrap());
-    statements.map(Statement::read).collect()
+    for role in stack.resources("AWS::IAM::Role") {
+        let own = role.properties.get("Policies").and_then(Value::as_array);
+        for policy in own.into_iter().flatten() {
+            add(&role.name, &policy["PolicyDocument"]);
+        }
+    }
+    found
 }

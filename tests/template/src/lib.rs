@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failing test panics")]
 
+pub mod api;
 pub mod cloudformation;
 pub mod iam;
 pub mod routes;

@@ -1,6 +1,7 @@
 //! The three templates as deployed together, and modified copies of them.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -54,7 +55,7 @@ impl Sources {
         };
         let (cosigner, monitoring) =
             (nested("Cosigner", COSIGNER), nested("Monitoring", MONITORING));
-        Stacks { cosigner, monitoring, main }
+        Stacks { cosigner, monitoring, main, functions: OnceLock::new() }
     }
 }
 
@@ -66,9 +67,12 @@ pub struct Stacks {
     pub cosigner: Template,
     /// `infra/monitoring.yaml`, as nested in the main template.
     pub monitoring: Template,
+    /// The functions, evaluated once.
+    functions: OnceLock<Vec<Function>>,
 }
 
 /// A function of a template.
+#[derive(Clone)]
 pub struct Function {
     /// The folder of its package in `functions/`.
     pub folder: String,
@@ -142,8 +146,14 @@ impl Stacks {
 
     /// Returns every function of the templates.
     pub fn functions(&self) -> Vec<Function> {
+        self.functions.get_or_init(|| self.evaluated()).clone()
+    }
+
+    /// Evaluates every function of the templates.
+    fn evaluated(&self) -> Vec<Function> {
         let in_stack = |stack: &Template, in_cosigner_stack: bool| {
             let globals = stack.globals();
+            let roles = statements(stack);
             let prefix = if in_cosigner_stack { "../functions/" } else { "functions/" };
             let functions = stack.resources("AWS::Serverless::Function").into_iter();
             let functions = functions.map(|resource| {
@@ -160,7 +170,7 @@ impl Stacks {
                     in_cosigner_stack,
                     statements: Vec::new(),
                 };
-                function.statements = statements(stack, function.role());
+                function.statements = roles.get(function.role()).cloned().unwrap_or_default();
                 function
             });
             functions.collect::<Vec<_>>()
@@ -173,7 +183,8 @@ impl Stacks {
 
     /// Returns the function of a package.
     pub fn function(&self, package: &str) -> Function {
-        let found = self.functions().into_iter().find(|function| function.package == package);
+        let all = self.functions.get_or_init(|| self.evaluated());
+        let found = all.iter().find(|function| function.package == package).cloned();
         found.unwrap_or_else(|| panic!("no function has the package {package}"))
     }
 }

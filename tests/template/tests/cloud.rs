@@ -191,6 +191,17 @@ impl Cloud {
         self.request(function, at, body, None).await
     }
 
+    /// Sends a request with an `Idempotency-Key`.
+    pub(crate) async fn send_once(
+        &self,
+        function: &str,
+        at: (Method, &str),
+        body: Value,
+        key: &str,
+    ) -> (u16, Value) {
+        self.request(function, at, Some(body), Some(key)).await
+    }
+
     /// Sends a request twice with one `Idempotency-Key` and checks that the second response is a
     /// replay.
     pub(crate) async fn send_twice(

@@ -158,7 +158,7 @@ fn endpoints_invoke_the_deployed_cosigner() {
         Some((function.package.clone(), function.variables().remove("COSIGNER_FUNCTION")?))
     });
     let invoking: Vec<_> = invoking.collect();
-    assert_eq!(invoking.len(), 11, "{invoking:?}");
+    assert_eq!(invoking.len(), 21, "{invoking:?}");
     let name = format!(":{}:", stacks.function("cosigner").text("/FunctionName"));
     for (package, invoked) in invoking {
         assert_eq!(invoked, alias_arn(&package));

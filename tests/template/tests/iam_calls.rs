@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hyperdex_local::{AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_local::{
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE, WALLETS_KEY, WALLETS_TABLE,
+};
 use serde_json::{Value, json};
 use template::cloudformation::REGION;
 use template::iam::Call;
 
 /// For each resource: its name in the environment of the templates, its name in IAM, and its local
 /// name.
-pub(crate) const RESOURCES: [(&str, &str, &str); 7] = [
+pub(crate) const RESOURCES: [(&str, &str, &str); 8] = [
     ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
     ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
     ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
+    ("SealsTable", "SealsTable.Arn", SEALS_TABLE),
     ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
     ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
     // The local name of the queue is its path; see `environment`.
@@ -97,46 +100,68 @@ fn attributes(request: &Value) -> Vec<String> {
 }
 
 /// The functions that may access only some partitions of their table.
-const LIMITED_TO_PARTITIONS: [&str; 39] = [
+const LIMITED_TO_PARTITIONS: [&str; 61] = [
+    "approve-policy-change",
     "cancel-orders-aster",
     "cancel-orders-hyperliquid",
+    "cancel-orders-lighter",
+    "cancel-policy-change",
     "close-position-aster",
     "close-position-hyperliquid",
     "create-tenant-key",
     "create-webhook",
     "delete-apikey",
+    "delete-credentials-lighter",
     "delete-webhook",
     "deliver-webhook",
     "get-balances-aster",
     "get-balances-hyperliquid",
+    "get-balances-lighter",
+    "get-credentials-lighter",
     "get-fills-aster",
     "get-fills-hyperliquid",
     "get-orders-aster",
     "get-orders-hyperliquid",
+    "get-orders-lighter",
+    "get-policy",
     "get-positions-all",
     "get-positions-aster",
     "get-positions-hyperliquid",
+    "get-positions-lighter",
+    "get-token-transfer",
     "get-trading-policy",
+    "get-transfer-aster",
+    "get-transfer-hyperliquid",
     "list-deliveries",
     "list-tenant-keys",
     "list-webhooks",
     "modify-order-aster",
     "modify-order-hyperliquid",
+    "modify-order-lighter",
     "place-order-aster",
     "place-order-hyperliquid",
+    "place-order-lighter",
+    "propose-policy-change",
     "publish-events",
     "replay-webhook",
     "resolve-orders-aster",
     "resolve-orders-hyperliquid",
+    "resolve-orders-lighter",
     "revoke-tenant-key",
     "rotate-apikey",
     "rotate-tenant-key",
     "seal-audit",
+    "send-tokens",
+    "set-credentials-lighter",
     "set-leverage-aster",
     "set-leverage-hyperliquid",
+    "set-leverage-lighter",
     "set-trading-policy",
     "test-webhook",
+    "transfer-hyperliquid",
     "update-webhook",
+    "withdraw-aster",
+    "withdraw-hyperliquid",
 ];
 
 /// The control plane of API Gateway: an action is a method on a path. The key's id is anything.

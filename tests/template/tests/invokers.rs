@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cosigner::callers::{CALLERS, Right};
+use cosigner::callers::{CALLERS, OPERATOR, Right};
 use template::cloudformation::{ACCOUNT, REGION, STACK};
 use template::iam::Statement;
 use template::stacks::{COSIGNER, Function, MAIN, Sources, Stacks};
@@ -51,7 +51,14 @@ pub(crate) fn refresh_arn() -> String {
 /// Returns true for functions that sign, and so delegate the refresh of worn shares.
 pub(crate) fn signs(package: &str) -> bool {
     let rights = CALLERS.iter().find(|(alias, _)| *alias == package).map(|(_, rights)| *rights);
-    rights.is_some_and(|rights| rights.iter().any(|right| matches!(right, Right::Sign(_))))
+    rights.is_some_and(|rights| {
+        rights.iter().any(|right| matches!(right, Right::Sign(_) | Right::Pay(_)))
+    })
+}
+
+/// Returns the aliases of functions. The operator's is for principals of the cosigner's account.
+fn functions() -> impl Iterator<Item = &'static str> {
+    CALLERS.iter().map(|(alias, _)| *alias).filter(|alias| *alias != OPERATOR)
 }
 
 /// Returns the resources that a function's own policy allows it to invoke.
@@ -77,9 +84,6 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
             let name = &permission.name;
             wrong.push(format!("{name} is not a permission to invoke the cosigner by an alias"));
         }
-    }
-    if !stacks.main.resources("AWS::Lambda::Permission").is_empty() {
-        wrong.push(format!("{MAIN}: only SAM must create the API's permissions"));
     }
     let mut invoking = BTreeSet::new();
     for function in stacks.functions() {
@@ -115,14 +119,14 @@ pub(crate) fn wrong_invokers(stacks: &Stacks) -> Vec<String> {
 
 #[test]
 fn template_aliases_match_the_code() {
-    assert_none(&wrong_invokers(&Stacks::deployed()));
-    let admitted = admitted(&Stacks::deployed());
-    let of_code: BTreeSet<&str> = CALLERS.iter().map(|(alias, _)| *alias).collect();
+    let stacks = Stacks::deployed();
+    assert_none(&wrong_invokers(&stacks));
+    let admitted = admitted(&stacks);
+    let of_code: BTreeSet<&str> = functions().collect();
     assert_eq!(admitted.len(), of_code.len());
     for (role, alias) in &admitted {
         // `SignMessageRole.Arn` invokes `sign-message`.
-        let function = Stacks::deployed().function(alias);
-        assert_eq!(function.text("/Role"), role);
+        assert_eq!(stacks.function(alias).text("/Role"), role);
     }
 }
 
@@ -136,7 +140,7 @@ fn role_invokes_only_its_own_alias() {
     let mut allowed = 0;
     for function in stacks.functions() {
         for name in &names {
-            let own = CALLERS.iter().any(|(alias, _)| *alias == function.package)
+            let own = functions().any(|alias| alias == function.package)
                 && *name == alias_arn(&function.package);
             let by_role = invoked(&function).contains(&name);
             let by_cosigner = admitted
@@ -146,7 +150,7 @@ fn role_invokes_only_its_own_alias() {
             allowed += usize::from(own);
         }
     }
-    assert_eq!(allowed, CALLERS.len());
+    assert_eq!(allowed, functions().count());
 }
 
 /// With a cosigner in another account, each role names the alias there.
@@ -156,7 +160,8 @@ fn cosigner_of_another_account_is_invoked_by_alias() {
     // Then the main template nests no cosigner, so the cosigner's template is evaluated separately.
     let main =
         template::cloudformation::Template::new(&template::read(MAIN), &[("CosignerArn", &there)]);
-    for (alias, _) in CALLERS {
+    let roles = template::iam::statements(&main);
+    for alias in functions() {
         let want = format!("{there}:{alias}");
         let functions = main.resources("AWS::Serverless::Function");
         let uri = format!("functions/{alias}");
@@ -164,12 +169,21 @@ fn cosigner_of_another_account_is_invoked_by_alias() {
         let set = function.properties.pointer("/Environment/Variables/COSIGNER_FUNCTION").unwrap();
         assert_eq!(*set, want);
         let role = function.properties["Role"].as_str().unwrap().trim_end_matches(".Arn");
-        let statements = template::iam::statements(&main, role);
-        let invoking = statements.iter().find(|one| one.sid == "Cosign").unwrap();
+        let invoking = roles[role].iter().find(|one| one.sid == "Cosign").unwrap();
         assert_eq!(
             (&invoking.actions[..], &invoking.resources[..]),
             (&[INVOKE.to_owned()][..], &[want][..])
         );
+    }
+}
+
+/// Without one of the parameters, the deployment of a cosigner in another account fails.
+#[test]
+fn deploy_guide_names_the_role_of_every_invoker() {
+    let guide = template::read("docs/guides/deploy.md");
+    for (role, alias) in admitted(&Stacks::deployed()) {
+        let parameter = format!(" {}Arn=…", role.trim_end_matches(".Arn"));
+        assert!(guide.contains(&parameter), "{alias}:{parameter}");
     }
 }
 
@@ -184,7 +198,7 @@ fn signing_functions_delegate_share_refreshes() {
         assert_eq!(invoked(&function).contains(&&refresh_arn()), signs(&function.package));
         asking.extend(signs(&function.package).then_some(function.package));
     }
-    assert_eq!(asking.len(), 7, "{asking:?}");
+    assert_eq!(asking.len(), 11, "{asking:?}");
     assert_eq!(
         refresh_arn().rsplit(':').next().unwrap(),
         Stacks::deployed().function("refresh-shares").full_name()

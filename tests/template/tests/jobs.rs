@@ -14,7 +14,9 @@ const QUEUE: &str = "JobsDeadLetters.Arn";
 /// Returns the time that a run may need after it stops taking new work: that of one operation.
 fn grace(package: &str) -> Duration {
     match package {
-        "resolve-orders-aster" | "resolve-orders-hyperliquid" => Duration::from_secs(20),
+        "resolve-orders-aster" | "resolve-orders-hyperliquid" | "resolve-orders-lighter" => {
+            Duration::from_secs(20)
+        }
         _ => Duration::from_secs(60),
     }
 }
@@ -27,6 +29,7 @@ fn run_time(package: &str) -> Duration {
         "refresh-shares" => refresh_shares::RUN_TIME,
         "resolve-orders-aster" => resolve_orders_aster::RUN_TIME,
         "resolve-orders-hyperliquid" => resolve_orders_hyperliquid::RUN_TIME,
+        "resolve-orders-lighter" => resolve_orders_lighter::RUN_TIME,
         "seal-audit" => seal_audit::RUN_TIME,
         other => panic!("add the run time of functions/{other} to this file"),
     }

@@ -136,7 +136,7 @@ fn kms_key_is_used_by_its_roles_only() {
     assert_none(&wrong_keys(&stacks));
     let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
     let [wallets, cosigner, seals] = keys.map(|key| users(&stacks, key));
-    assert_eq!((wallets.len(), cosigner.len(), seals.len()), (32, 1, 1));
+    assert_eq!((wallets.len(), cosigner.len(), seals.len()), (37, 1, 1));
     assert!(cosigner.is_disjoint(&seals));
     assert!(wallets.is_disjoint(&cosigner));
     assert_none(&wrong_invokers(&stacks));
@@ -256,7 +256,10 @@ fn keys_and_tables_are_retained_after_stack_deletion() {
             }
         }
     }
-    assert_eq!(kept, ["WalletsKey", "WalletsTable", "CosignerKey", "AuditKey", "CosignerTable"]);
+    assert_eq!(
+        kept,
+        ["WalletsKey", "WalletsTable", "CosignerKey", "AuditKey", "CosignerTable", "SealsTable"]
+    );
     assert!(stacks.main.resource("AWS::CloudFormation::Stack", "Cosigner").retained);
     // The stack policy from deploy.md denies the deletion of these resources.
     let policy: Value = serde_json::from_str(&template::read("infra/stack-policy.json")).unwrap();

@@ -14,7 +14,7 @@ use hyperdex_local::WALLETS_TABLE;
 use platform::metrics::{Metric, NAMESPACE};
 use serde_json::{Value, json};
 use template::cloudformation::Resource;
-use template::stacks::{MONITORING, Sources, Stacks};
+use template::stacks::{COSIGNER, MONITORING, Sources, Stacks};
 use template::{assert_found, assert_none, differences, read};
 use tower::ServiceExt;
 
@@ -177,6 +177,11 @@ fn alarms(stacks: &Stacks) -> Vec<Resource> {
     stacks.monitoring.resources("AWS::CloudWatch::Alarm")
 }
 
+/// The alarms of the cosigner's own account.
+fn cosigner_alarms(stacks: &Stacks) -> Vec<Resource> {
+    stacks.cosigner.resources("AWS::CloudWatch::Alarm")
+}
+
 fn dashboard(stacks: &Stacks) -> BTreeSet<String> {
     let all = stacks.monitoring.resources("AWS::CloudWatch::Dashboard");
     let [board] = &all[..] else { panic!("one dashboard") };
@@ -188,7 +193,8 @@ fn dashboard(stacks: &Stacks) -> BTreeSet<String> {
 
 /// Returns the own metrics with an alarm. Each metric belongs to one service.
 fn watched(stacks: &Stacks) -> Vec<String> {
-    let own = alarms(stacks).into_iter().filter(|alarm| alarm.properties["Namespace"] == NAMESPACE);
+    let all = alarms(stacks).into_iter().chain(cosigner_alarms(stacks));
+    let own = all.filter(|alarm| alarm.properties["Namespace"] == NAMESPACE);
     let names = own.map(|alarm| {
         let of = &alarm.properties;
         assert_eq!(of["Dimensions"][0]["Name"], "service", "{}", alarm.name);
@@ -200,11 +206,12 @@ fn watched(stacks: &Stacks) -> Vec<String> {
 /// Returns the alarms that lack a link or a section in the runbook.
 fn missing_sections(stacks: &Stacks, manual: &str) -> Vec<String> {
     let mut wrong = Vec::new();
-    for alarm in alarms(stacks) {
+    let own = cosigner_alarms(stacks).into_iter().map(|alarm| (COSIGNER, alarm));
+    for (file, alarm) in alarms(stacks).into_iter().map(|alarm| (MONITORING, alarm)).chain(own) {
         let anchor = format!("docs/guides/operations.md#{}", alarm.name.to_lowercase());
         let text = alarm.properties["AlarmDescription"].as_str().unwrap();
         if !text.ends_with(&anchor) {
-            wrong.push(format!("{MONITORING}: {} does not link to {anchor}", alarm.name));
+            wrong.push(format!("{file}: {} does not link to {anchor}", alarm.name));
         }
         let section = manual.split("\n### ").find_map(|section| {
             section.strip_prefix(alarm.name.as_str()).filter(|rest| rest.starts_with('\n'))
@@ -301,6 +308,30 @@ fn alarm_fires_if_a_job_does_not_run() {
     }
 }
 
+/// The cosigner's account reports these itself, also without the monitoring stack.
+#[test]
+fn payment_policy_alarms_fire_in_the_cosigners_account() {
+    let stacks = Stacks::deployed();
+    let alarms = cosigner_alarms(&stacks);
+    let names: BTreeSet<&str> = alarms.iter().map(|alarm| alarm.name.as_str()).collect();
+    let all = ["PaymentsOff", "PolicyChangeApproved", "PolicyChangePending", "PolicyChanged"];
+    assert_eq!(names, BTreeSet::from(all));
+    for alarm in &alarms {
+        let of = &alarm.properties;
+        assert_eq!((&of["Namespace"], &of["MetricName"]), (&json!(NAMESPACE), &json!(alarm.name)));
+        assert_eq!(of["Dimensions"], json!([{ "Name": "service", "Value": "hyperdex-cosigner" }]));
+        assert_eq!(of["AlarmActions"], json!(["PolicyTopic"]));
+        let rule = ["Statistic", "EvaluationPeriods", "ComparisonOperator", "Threshold", "Period"];
+        let rule = rule.map(|field| of[field].clone());
+        assert_eq!(json!(rule), json!(["Sum", 1, "GreaterThanThreshold", 0, 60]), "{}", alarm.name);
+    }
+    let theirs = "arn:aws:sns:us-east-1:123456789012:theirs";
+    let given = Sources::read().deploy(&[("AlarmTopicArn", theirs)]);
+    for alarm in cosigner_alarms(&given) {
+        assert_eq!(alarm.properties["AlarmActions"], json!([theirs]), "{}", alarm.name);
+    }
+}
+
 /// Two runs of the resolve job must have failed before the alarm fires.
 #[test]
 fn unknown_order_alarm_fires_after_two_minutes() {
@@ -333,6 +364,7 @@ fn resolve_job_that_does_not_run_is_reported_within_minutes() {
     for (name, function) in [
         ("NoHyperliquidResolveRuns", "resolve-orders-hyperliquid"),
         ("NoAsterResolveRuns", "resolve-orders-aster"),
+        ("NoLighterResolveRuns", "resolve-orders-lighter"),
     ] {
         let of = alarm(&stacks, name);
         assert_eq!(

@@ -4,6 +4,7 @@ use e2e::{DAY_MS, TestApp};
 use exchange_sim::Address;
 use exchange_sim::faults::Fault;
 use http::Method;
+use hyperdex_local::approver::ApproverKey;
 use serde_json::{Value, json};
 use template::read;
 use template::stacks::Sources;
@@ -13,6 +14,8 @@ use crate::cloud::{Cheat, Cloud, Seen};
 
 mod accounts;
 mod agents;
+mod payments;
+mod policies;
 mod tenant_keys;
 mod trading;
 mod webhooks;
@@ -53,7 +56,17 @@ pub(crate) async fn seen() -> &'static Seen {
         let strict =
             Cloud::start(&Sources::read().deploy(&[main, ("CosignerPolicy", &policy)])).await;
         limited(&strict).await;
-        cloud.seen().and(legacy.seen()).and(strict.seen())
+        let data = tempfile::tempdir().unwrap();
+        let key = ApproverKey::create(&data.path().join("alice.pem")).unwrap();
+        let policy = policies::document(&key);
+        let approved = Sources::read().deploy(&[main, ("CosignerPolicy", &policy)]);
+        let paying = Cloud::start(&approved).await;
+        policies::changed(&paying, &key).await;
+        payments::paid(&paying, &key).await;
+        let restored = Cloud::start(&approved).await;
+        policies::restored(&restored).await;
+        let all = cloud.seen().and(legacy.seen()).and(strict.seen());
+        all.and(paying.seen()).and(restored.seen())
     };
     SEEN.get_or_init(|| run).await
 }

@@ -18,9 +18,15 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     let cosigner = alias_arn(&function.package);
     let resources = if function.package == "seal-audit" {
         let heads = "CosignerTable.Arn/index/heads".to_owned();
-        vec!["CosignerTable.Arn".to_owned(), heads, "AuditKey.Arn".to_owned(), log]
+        vec![
+            "CosignerTable.Arn".to_owned(),
+            heads,
+            SEALS.to_owned(),
+            "AuditKey.Arn".to_owned(),
+            log,
+        ]
     } else if function.in_cosigner_stack {
-        vec!["CosignerTable.Arn".to_owned(), "CosignerKey.Arn".to_owned(), log]
+        vec!["CosignerTable.Arn".to_owned(), SEALS.to_owned(), "CosignerKey.Arn".to_owned(), log]
     } else {
         vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
     };
@@ -62,6 +68,9 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     let resources = resources.into_iter().chain(gateway).chain(jobs).chain(list).chain(under_way);
     resources.chain(webhooks).chain(refreshes).collect()
 }
+
+/// The table of the newest seal, outside the cosigner's table.
+const SEALS: &str = "SealsTable.Arn";
 
 /// API Gateway's keys have no names that a policy could tell apart.
 const ANY_KEY: &str = "/apikeys/*";
@@ -203,40 +212,56 @@ fn roles_use_aws_managed_policies_only_when_enabled() {
     let exchanges = [
         "cancel-orders-aster",
         "cancel-orders-hyperliquid",
+        "cancel-orders-lighter",
         "close-position-aster",
         "close-position-hyperliquid",
         "delete-agent",
         "delete-apikey",
         "get-balances-aster",
         "get-balances-hyperliquid",
+        "get-balances-lighter",
         "get-fills-aster",
         "get-fills-hyperliquid",
         "get-orders-aster",
         "get-orders-hyperliquid",
+        "get-orders-lighter",
         "get-positions-all",
         "get-positions-aster",
         "get-positions-hyperliquid",
+        "get-positions-lighter",
+        "get-token-transfer",
+        "get-transfer-aster",
+        "get-transfer-hyperliquid",
         "list-agents",
         "modify-order-aster",
         "modify-order-hyperliquid",
+        "modify-order-lighter",
         "place-order-aster",
         "place-order-hyperliquid",
+        "place-order-lighter",
         "reconcile-apikeys",
         "register-aster",
         "register-hyperliquid",
         "renew-apikeys",
         "resolve-orders-aster",
         "resolve-orders-hyperliquid",
+        "resolve-orders-lighter",
         "rotate-apikey",
+        "send-tokens",
+        "set-credentials-lighter",
         "set-leverage-aster",
         "set-leverage-hyperliquid",
+        "set-leverage-lighter",
+        "transfer-hyperliquid",
+        "withdraw-aster",
+        "withdraw-hyperliquid",
     ];
     assert_eq!(
         network,
         exchanges.map(|package| format!("{package} AWSLambdaENIManagementAccess")).each_ref()
     );
     let traced = on.iter().filter(|line| line.ends_with(" AWSXRayDaemonWriteAccess")).count();
-    assert_eq!((traced, on.len()), (54, 83));
+    assert_eq!((traced, on.len()), (76, 121));
     // Network permissions of a function in a VPC are for Lambda, not for the code.
     let stacks = Sources::read().deploy(&[("UseVpc", "true")]);
     for package in exchanges {

@@ -1,6 +1,6 @@
 //! Checks that API Gateway and each function's router have the same routes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::Body;
 use axum::{Extension, Router};
@@ -11,9 +11,10 @@ use e2e::TestApp;
 use http::Method;
 use http_body_util::BodyExt;
 use platform::env::Env;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::access::Presented;
 use shared::api::middleware::{OPEN_PATHS, with_middleware};
+use template::api;
 use template::routes::{Route, in_code, in_text};
 use template::stacks::{MAIN, Sources, Stacks};
 use template::{assert_found, assert_none, differences};
@@ -38,11 +39,29 @@ fn without_key(wrong: &mut Vec<String>, paths: &BTreeSet<String>, extra: &BTreeS
     }
 }
 
+/// Returns the parameters that have several names in one place. API Gateway refuses the second one.
+fn wrong_parameters(paths: &BTreeSet<String>) -> Vec<String> {
+    let mut names: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for path in paths {
+        let mut place = String::new();
+        for part in path.split('/').skip(1) {
+            // The rest of a path is a parameter too.
+            if part.starts_with('{') {
+                names.entry(place.clone()).or_default().insert(part);
+            }
+            place = format!("{place}/{part}");
+        }
+    }
+    let several = names.into_iter().filter(|(_, names)| names.len() > 1);
+    several
+        .map(|(place, names)| format!("{place}: the parameter has the names {names:?}"))
+        .collect()
+}
+
 /// The last part of a path whose function serves everything under it that has no path of its own.
 const REST: &str = "{proxy+}";
 
-/// Returns the routes of the code that an event for every method serves. Each of them costs no
-/// permission of its own.
+/// Returns the routes of the code that `ANY` serves on a path.
 fn covered(code: &BTreeSet<Route>, stated: &BTreeSet<String>, any: &Route) -> Vec<Route> {
     let own = code.iter().filter(|route| route.package == any.package);
     let is_served = |route: &&Route| match any.path.strip_suffix(REST) {
@@ -52,55 +71,29 @@ fn covered(code: &BTreeSet<Route>, stated: &BTreeSet<String>, any: &Route) -> Ve
     own.filter(is_served).cloned().collect()
 }
 
-/// Returns the events of the template's functions. `ANY` serves every method of a function on a
-/// path, and lets it respond to a wrong one. Where several functions share a path, the methods of
-/// the others are stated.
+/// Returns the routes of the API's definition. `ANY` serves every method of a function on a path, and
+/// lets it respond to a wrong one. Where several functions share a path, the methods of the others
+/// are stated.
 fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
     let mut routes = BTreeSet::new();
     let mut any = BTreeSet::new();
     let mut extra = BTreeSet::new();
-    let mut wrong = Vec::new();
-    let asks = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
-    if asks["Auth"]["ApiKeyRequired"] != true {
-        wrong.push("the API does not require a key".to_owned());
-    }
-    for function in stacks.functions() {
-        let events = function.properties["Events"].as_object().into_iter().flatten();
-        for (name, event) in events.filter(|_| function.is_endpoint()) {
-            let of = &event["Properties"];
-            let field = |field: &str| of[field].as_str().unwrap_or_default().to_owned();
-            let route = Route {
-                package: function.package.clone(),
-                method: field("Method"),
-                path: field("Path"),
-            };
-            if event["Type"] != "Api" || of["RestApiId"] != "Api" {
-                wrong.push(format!(
-                    "{}: the event {name} does not belong to the API",
-                    function.package
-                ));
-            }
-            let open = OPEN_PATHS.contains(&route.path.as_str()) || route.method == "OPTIONS";
-            let key = if open { json!(false) } else { Value::Null };
-            if of["Auth"]["ApiKeyRequired"] != key {
-                wrong.push(format!(
-                    "{}: only public paths may be called without a key",
-                    route.line()
-                ));
-            }
-            let chosen = match route.method.as_str() {
-                "ANY" => &mut any,
-                "HEAD" | "OPTIONS" => &mut extra,
-                _ => &mut routes,
-            };
-            if !chosen.insert(route.clone()) {
-                wrong.push(format!("{}: duplicate route", route.line()));
-            }
+    let (methods, mut wrong) = api::methods(stacks);
+    for api::Method { route, has_key, .. } in methods {
+        let open = OPEN_PATHS.contains(&route.path.as_str()) || route.method == "OPTIONS";
+        if has_key == open {
+            wrong.push(format!("{}: only public paths may be called without a key", route.line()));
         }
+        let chosen = match route.method.as_str() {
+            "ANY" => &mut any,
+            "HEAD" | "OPTIONS" => &mut extra,
+            _ => &mut routes,
+        };
+        chosen.insert(route);
     }
     let code = in_code();
-    let events = routes.iter().chain(&any);
-    let stated: BTreeSet<String> = events.map(|route| route.path.clone()).collect();
+    let methods = routes.iter().chain(&any);
+    let stated: BTreeSet<String> = methods.map(|route| route.path.clone()).collect();
     without_key(&mut wrong, &stated, &extra);
     for route in &any {
         let served = covered(&code, &stated, route);
@@ -119,7 +112,9 @@ fn in_template(stacks: &Stacks) -> (BTreeSet<Route>, Vec<String>) {
             wrong.push(format!("{path}: {count} functions serve wrong methods"));
         }
     }
-    for setting in asks["MethodSettings"].as_array().unwrap() {
+    wrong.extend(wrong_parameters(&stated));
+    let api = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
+    for setting in api["MethodSettings"].as_array().unwrap() {
         let [method, path] = ["HttpMethod", "ResourcePath"].map(|field| setting[field].as_str());
         let path = path.unwrap()[1..].replace("~1", "/");
         let stated = |route: &Route| Some(route.method.as_str()) == method && route.path == path;
@@ -163,7 +158,7 @@ fn routes_are_parsed_from_source() {
 
 #[test]
 fn route_mismatch_is_found() {
-    let place = "  SignMessageFunction:";
+    let place = "          /api/wallets/{wallet}/sign:";
     for (old, new, line) in [
         (
             "/api/wallets/{wallet}/sign",
@@ -171,46 +166,60 @@ fn route_mismatch_is_found() {
             "the route POST /api/wallets/{wallet}/signature of sign-message is in the template, not in the code",
         ),
         (
-            "Method: POST",
-            "Method: PUT",
+            "post:",
+            "put:",
             "the route PUT /api/wallets/{wallet}/sign of sign-message is in the template, not in the code",
         ),
         (
-            "functions/sign-message",
-            "functions/get-wallet",
+            "SignMessageFunction",
+            "GetWalletFunction",
             "the route POST /api/wallets/{wallet}/sign of get-wallet is in the template, not in the code",
         ),
         (
-            "            Path: /api/wallets/{wallet}/sign\n",
-            "            Path: /api/wallets/{wallet}/sign\n            Auth:\n              ApiKeyRequired: false\n",
+            "              security: [{ api_key: [] }]\n",
+            "",
             "POST /api/wallets/{wallet}/sign of sign-message: only public paths may be called without a key",
         ),
         (
-            "Method: ANY\n            Path: /api/wallets/{wallet}/sign",
-            "Method: ANY\n            Path: /api/wallets",
-            "ANY /api/wallets of sign-message: ANY without a route",
+            "x-amazon-apigateway-any-method:",
+            "put:",
+            "/api/wallets/{wallet}/sign: 0 functions serve wrong methods",
         ),
         (
-            "Method: ANY\n            Path: /api/wallets/{wallet}/sign",
-            "Method: PUT\n            Path: /api/wallets/{wallet}/sign",
-            "/api/wallets/{wallet}/sign: 0 functions serve wrong methods",
+            "/api/wallets/{wallet}/sign",
+            "/api/wallets/{name}/sign",
+            "/api/wallets: the parameter has the names {\"{name}\", \"{wallet}\"}",
+        ),
+        (
+            "              x-amazon-apigateway-request-validator: body-only\n",
+            "",
+            "POST /api/wallets/{wallet}/sign: a body has a model and the validator, or neither",
+        ),
+        (
+            "type: aws_proxy",
+            "type: aws",
+            "POST /api/wallets/{wallet}/sign: it must invoke its function as a proxy, and with POST",
+        ),
+        (
+            "SignMessageFunction.Arn",
+            "SignMessageRole.Arn",
+            "POST /api/wallets/{wallet}/sign: it invokes no function",
         ),
     ] {
         let copy = Sources::read().with(MAIN, place, old, new).deploy(&[]);
         assert_found(&wrong(&copy), line);
     }
-    let moved = Sources::read().with(
-        MAIN,
-        "  GetWalletFunction:",
-        "Path: /api/wallets/{wallet}",
-        "Path: /api/wallets/{name}",
-    );
+    let place = "          /api/wallets/{wallet}:";
+    let moved = Sources::read().with(MAIN, place, "{wallet}", "{name}");
     let lost =
         "the route GET /api/wallets/{wallet} of get-wallet is in the code, not in the template";
     assert_found(&wrong(&moved.deploy(&[])), lost);
-    let open =
-        Sources::read().with(MAIN, "  Api:", "ApiKeyRequired: true", "ApiKeyRequired: false");
-    assert_found(&wrong(&open.deploy(&[])), "the API does not require a key");
+    let idle = Sources::read().with(MAIN, place, "GetWalletFunction", "HealthFunction");
+    let idle = wrong(&idle.deploy(&[]));
+    assert_found(&idle, "ANY /api/wallets/{wallet} of health: ANY without a route");
+    let open = Sources::read().with(MAIN, "  Api:", "name: x-api-key", "name: authorization");
+    let line = "the API's keys are not in the header x-api-key";
+    assert_found(&wrong(&open.deploy(&[])), line);
     let limit = Sources::read().with(MAIN, "  Api:", "~1api~1health", "~1health");
     assert_found(&wrong(&limit.deploy(&[])), "a setting names /health, which is not a route");
 }

@@ -5,7 +5,7 @@ use cosigner::Cosigner;
 use deliver_webhook::DeliverWebhook;
 use domain::clock::Clock;
 use domain::random::Random;
-use platform::env::{ConfigError, Env};
+use platform::env::Env;
 use publish_events::PublishEvents;
 use reconcile_apikeys::ReconcileApiKeys;
 use refresh_shares::RefreshShares;
@@ -45,6 +45,7 @@ pub(crate) enum Job {
     ResolveAster(resolve_orders_aster::ResolveOrders),
     /// The job that resolves orders on Hyperliquid.
     ResolveHyperliquid(resolve_orders_hyperliquid::ResolveOrders),
+    ResolveLighter(resolve_orders_lighter::ResolveOrders),
 }
 
 impl Job {
@@ -57,6 +58,7 @@ impl Job {
             Self::Seal(job) => job.run().await?,
             Self::ResolveAster(job) => lambda_entry::Job::run(job).await?,
             Self::ResolveHyperliquid(job) => lambda_entry::Job::run(job).await?,
+            Self::ResolveLighter(job) => lambda_entry::Job::run(job).await?,
         })
     }
 }
@@ -70,7 +72,8 @@ impl Job {
             Self::Reconcile(_)
             | Self::Seal(_)
             | Self::ResolveAster(_)
-            | Self::ResolveHyperliquid(_) => self.run().await?,
+            | Self::ResolveHyperliquid(_)
+            | Self::ResolveLighter(_) => self.run().await?,
         })
     }
 }
@@ -96,7 +99,7 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "get-wallet" => keyed(Store::from_env(env).map(get_wallet::router), runtime),
         "list-wallets" => keyed(Store::from_env(env).map(list_wallets::router), runtime),
         "health" => Ok(Started::Endpoint(health::router())),
-        "exchange-guidance" => keyed(Ok::<_, ConfigError>(exchange_guidance::router()), runtime),
+        "exchange-guidance" => keyed(exchange_guidance::router_from_env(runtime), runtime),
         "register-aster" => keyed(register_aster::router_from_env(runtime), runtime),
         "register-hyperliquid" => keyed(register_hyperliquid::router_from_env(runtime), runtime),
         "get-apikey" => keyed(get_apikey::router_from_env(runtime), runtime),
@@ -149,9 +152,38 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "set-leverage-hyperliquid" => {
             keyed(set_leverage_hyperliquid::router_from_env(runtime), runtime)
         }
+        "place-order-lighter" => keyed(place_order_lighter::router_from_env(runtime), runtime),
+        "modify-order-lighter" => keyed(modify_order_lighter::router_from_env(runtime), runtime),
+        "cancel-orders-lighter" => keyed(cancel_orders_lighter::router_from_env(runtime), runtime),
+        "get-orders-lighter" => keyed(get_orders_lighter::router_from_env(runtime), runtime),
+        "get-positions-lighter" => keyed(get_positions_lighter::router_from_env(runtime), runtime),
+        "get-balances-lighter" => keyed(get_balances_lighter::router_from_env(runtime), runtime),
+        "set-leverage-lighter" => keyed(set_leverage_lighter::router_from_env(runtime), runtime),
+        "set-credentials-lighter" => {
+            keyed(set_credentials_lighter::router_from_env(runtime), runtime)
+        }
+        "get-credentials-lighter" => {
+            keyed(get_credentials_lighter::router_from_env(runtime), runtime)
+        }
+        "delete-credentials-lighter" => {
+            keyed(delete_credentials_lighter::router_from_env(runtime), runtime)
+        }
         "get-positions-all" => keyed(get_positions_all::router_from_env(runtime), runtime),
         "get-trading-policy" => keyed(get_trading_policy::router_from_env(runtime), runtime),
+        "withdraw-aster" => keyed(withdraw_aster::router_from_env(runtime), runtime),
+        "withdraw-hyperliquid" => keyed(withdraw_hyperliquid::router_from_env(runtime), runtime),
+        "transfer-hyperliquid" => keyed(transfer_hyperliquid::router_from_env(runtime), runtime),
+        "send-tokens" => keyed(send_tokens::router_from_env(runtime), runtime),
+        "get-transfer-aster" => keyed(get_transfer_aster::router_from_env(runtime), runtime),
+        "get-transfer-hyperliquid" => {
+            keyed(get_transfer_hyperliquid::router_from_env(runtime), runtime)
+        }
+        "get-token-transfer" => keyed(get_token_transfer::router_from_env(runtime), runtime),
         "set-trading-policy" => keyed(set_trading_policy::router_from_env(runtime), runtime),
+        "get-policy" => keyed(get_policy::router_from_env(runtime), runtime),
+        "propose-policy-change" => keyed(propose_policy_change::router_from_env(runtime), runtime),
+        "approve-policy-change" => keyed(approve_policy_change::router_from_env(runtime), runtime),
+        "cancel-policy-change" => keyed(cancel_policy_change::router_from_env(runtime), runtime),
         "publish-events" => {
             let started = publish_events::consumer_from_env(runtime);
             let started = started.map(|it| Started::Publisher(Box::new(it)));
@@ -181,6 +213,10 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "resolve-orders-hyperliquid" => {
             let job =
                 resolve_orders_hyperliquid::job_from_env(runtime).map(Job::ResolveHyperliquid);
+            job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
+        }
+        "resolve-orders-lighter" => {
+            let job = resolve_orders_lighter::job_from_env(runtime).map(Job::ResolveLighter);
             job.map(|job| Started::Job(Box::new(job))).map_err(|error| error.to_string())
         }
         "seal-audit" => {

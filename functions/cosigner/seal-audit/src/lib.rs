@@ -59,14 +59,15 @@ pub struct SealRun {
     pub more: bool,
 }
 
-/// Makes the job with clients from the environment: `COSIGNER_TABLE` and `AUDIT_KEY_ID`.
+/// Makes the job with clients from the environment: `COSIGNER_TABLE`, `AUDIT_KEY_ID`, and
+/// `SEALS_TABLE` (optional; see [`SealAudit::with_newest`]).
 ///
 /// # Errors
 /// Returns an error that names the missing variable.
 pub fn job_from_env(env: &Env<'_>, clock: Clock) -> Result<SealAudit, ConfigError> {
     let aws = Aws::from_env(env)?;
     let (table, key) = (env.required("COSIGNER_TABLE")?, env.required("AUDIT_KEY_ID")?);
-    Ok(SealAudit::new(&aws, &table, &key, clock))
+    Ok(SealAudit::new(&aws, &table, &key, clock).with_newest(env.optional("SEALS_TABLE")))
 }
 
 impl SealAudit {
@@ -81,6 +82,14 @@ impl SealAudit {
             run_time: RUN_TIME,
             page: PAGE,
         }
+    }
+
+    /// Sets the table that keeps the newest seal outside the cosigner's table, so that a cosigner's
+    /// table that was restored to an older moment is detected.
+    #[must_use]
+    pub fn with_newest(mut self, table: Option<String>) -> Self {
+        self.seals.newest = table;
+        self
     }
 
     /// Sets the heads per seal and the maximum duration of a run.
@@ -101,6 +110,10 @@ impl SealAudit {
         let mut last = self.seals.last().await?;
         loop {
             let Some(begun) = next(last.as_ref(), self.clock.now_ms() / DAY_MS) else {
+                // Also for the seal of a run that died before this write.
+                if let Some((sealed, _)) = &last {
+                    self.seals.keep_newest(sealed).await?;
+                }
                 metrics::emit(&self.clock, About::SERVICE, &[(Metric::AuditSealed, 1)]);
                 return Ok(run);
             };

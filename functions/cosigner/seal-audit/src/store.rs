@@ -3,6 +3,8 @@
 //! | partition key | sort key | item |
 //! | --- | --- | --- |
 //! | `seals` | `seal#number` | one seal; append-only |
+//!
+//! The newest seal's number and hash are also in a table of their own: `seals` / `newest`.
 
 use std::collections::HashMap;
 
@@ -50,6 +52,8 @@ pub fn seals_in(db: &aws_sdk_dynamodb::Client, table: &str) -> QueryFluentBuilde
 pub(crate) struct Seals {
     db: Lazy<aws_sdk_dynamodb::Client>,
     table: String,
+    /// The table that keeps the newest seal.
+    pub(crate) newest: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -61,7 +65,7 @@ struct Indexed {
 
 impl Seals {
     pub(crate) fn new(db: Lazy<aws_sdk_dynamodb::Client>, table: &str) -> Self {
-        Self { db, table: table.to_owned() }
+        Self { db, table: table.to_owned(), newest: None }
     }
 
     /// Returns the last seal.
@@ -99,6 +103,28 @@ impl Seals {
         match written.map_err(put_error) {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps a seal's number and hash outside the cosigner's table, unless a newer one is kept.
+    pub(crate) async fn keep_newest(&self, sealed: &Sealed) -> Result<(), StoreError> {
+        let Some(table) = &self.newest else { return Ok(()) };
+        let written = self
+            .db
+            .put_item()
+            .table_name(table)
+            .set_item(Some(key(PARTITION, "newest".to_owned())))
+            .item("schema", AttributeValue::N("1".to_owned()))
+            .item("number", AttributeValue::N(sealed.number.to_string()))
+            .item("hash", AttributeValue::S(sealed.hash.clone()))
+            .condition_expression("attribute_not_exists(pk) OR #number < :number")
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":number", AttributeValue::N(sealed.number.to_string()))
+            .send()
+            .await;
+        match written.map_err(put_error) {
+            Ok(_) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -4,7 +4,8 @@
 //! IAM lets its role invoke only that alias. Lambda reports the alias in the invoked ARN, so the
 //! caller cannot choose it. [`CALLERS`] is the whole table; a test compares it with the templates.
 
-use protocol::Call;
+use domain::policy::Change;
+use protocol::{Call, PolicyCall, PreparePayment, StartPayment};
 
 /// A call that an alias may make.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -15,12 +16,34 @@ pub enum Right {
     Sign(&'static str),
     /// Refresh a wallet's shares: make new ones, try them, and retire the others.
     Refresh,
+    /// Sign a payment of this name (`Payment::NAMES`).
+    Pay(&'static str),
+    /// Report the outcomes of payments.
+    Settle,
+    /// Make a call about a tenant's policy.
+    Policy(PolicyRight),
 }
 
-use Right::{Keygen, Refresh, Sign};
+/// A call about a tenant's policy.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PolicyRight {
+    /// Read it.
+    Show,
+    /// Propose a change with an approver's signature.
+    Propose,
+    /// Add an approver's signature to a change.
+    Approve,
+    /// Cancel a change with an approver's signature.
+    Cancel,
+    /// Cancel a change without a signature.
+    CancelUnsigned,
+}
+
+use PolicyRight::{Approve, Cancel, CancelUnsigned, Propose, Show};
+use Right::{Keygen, Pay, Refresh, Settle, Sign};
 
 /// Every alias with its rights. An alias that is not in this table has no rights.
-pub const CALLERS: [(&str, &[Right]); 9] = [
+pub const CALLERS: [(&str, &[Right]); 20] = [
     ("create-wallet", &[Keygen]),
     ("sign-message", &[Sign("PersonalMessage")]),
     // A registration may replace an expired agent, and then removes the old one.
@@ -46,7 +69,32 @@ pub const CALLERS: [(&str, &[Right]); 9] = [
     ("delete-apikey", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
     ("delete-agent", &[Sign("AsterDeleteAgent"), Sign("HyperliquidRevokeAgent")]),
     ("refresh-shares", &[Refresh]),
+    ("withdraw-hyperliquid", &[Pay("HyperliquidWithdraw")]),
+    ("transfer-hyperliquid", &[Pay("HyperliquidMoveOwn"), Pay("HyperliquidSendAsset")]),
+    ("withdraw-aster", &[Pay("AsterWithdraw")]),
+    ("send-tokens", &[Pay("EvmTokenTransfer")]),
+    // The jobs that find out the outcomes. They sign nothing.
+    ("resolve-orders-hyperliquid", &[Settle]),
+    ("resolve-orders-aster", &[Settle]),
+    ("get-policy", &[Right::Policy(Show)]),
+    // Without signatures, both return the text to sign, which they make from the policy.
+    ("propose-policy-change", &[Right::Policy(Show), Right::Policy(Propose)]),
+    ("approve-policy-change", &[Right::Policy(Approve)]),
+    ("cancel-policy-change", &[Right::Policy(Show), Right::Policy(Cancel)]),
+    (
+        OPERATOR,
+        &[
+            Right::Policy(Show),
+            Right::Policy(Propose),
+            Right::Policy(Approve),
+            Right::Policy(Cancel),
+            Right::Policy(CancelUnsigned),
+        ],
+    ),
 ];
+
+/// The alias of the cosigner's own account: no function's role may invoke it.
+pub const OPERATOR: &str = "operator";
 
 /// Approval and removal of agents on every exchange, and approval of builders.
 const AGENTS: [Right; 6] = [
@@ -111,11 +159,27 @@ impl Right {
             Call::StartSign(start) => self == Sign(start.intent.name()),
             // Call 1 was checked, and fixed the signed content.
             Call::FinishSign(_) => matches!(self, Sign(_)),
+            Call::PreparePayment(PreparePayment { order, .. })
+            | Call::StartPayment(StartPayment { order, .. }) => self == Pay(order.payment.name()),
+            Call::FinishPayment(_) => matches!(self, Pay(_)),
+            Call::SettlePayment(_) => self == Settle,
+            Call::ListPayments { .. } => self == Self::Policy(Show),
             Call::StartRefresh(_)
             | Call::FinishRefresh(_)
             | Call::StartConfirm(_)
             | Call::FinishConfirm(_)
             | Call::Retire => self == Refresh,
+            Call::Policy(call) => match call {
+                PolicyCall::Show => self == Self::Policy(Show),
+                PolicyCall::Propose(proposal) => {
+                    let cancels = matches!(proposal.change, Change::Cancel { .. });
+                    self == Self::Policy(Propose) || (cancels && self == Self::Policy(Cancel))
+                }
+                PolicyCall::Approve { .. } => self == Self::Policy(Approve),
+                PolicyCall::Cancel { .. } | PolicyCall::Freeze => {
+                    self == Self::Policy(CancelUnsigned)
+                }
+            },
         }
     }
 }
@@ -125,6 +189,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use domain::intent::Intent;
+    use domain::money::Payment;
 
     use super::*;
 
@@ -169,6 +234,7 @@ mod tests {
         };
         assert_eq!(with(Refresh), ["refresh-shares"]);
         assert_eq!(with(Keygen), ["create-wallet"]);
+        assert_eq!(with(Settle), ["resolve-orders-hyperliquid", "resolve-orders-aster"]);
         assert_eq!(with(Sign("PersonalMessage")), ["sign-message"]);
         assert_eq!(with(Sign("AsterLogin")), ["register-aster"]);
     }
@@ -179,10 +245,18 @@ mod tests {
         let named: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Sign(intent) => Some(*intent),
-                Keygen | Refresh => None,
+                Keygen | Refresh | Settle | Pay(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(named, BTreeSet::from(Intent::NAMES));
+        let rights = CALLERS.iter().flat_map(|(_, rights)| rights.iter());
+        let paid: BTreeSet<&str> = rights
+            .filter_map(|right| match right {
+                Pay(payment) => Some(*payment),
+                Keygen | Refresh | Settle | Sign(_) | Right::Policy(_) => None,
+            })
+            .collect();
+        assert_eq!(paid, BTreeSet::from(Payment::NAMES));
         let aliases: BTreeSet<&str> = CALLERS.iter().map(|(alias, _)| *alias).collect();
         assert_eq!(aliases.len(), CALLERS.len());
         assert!(!aliases.contains(LOCAL));

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use platform::metrics::{self, About, Metric};
-use protocol::{Answer, Call, Refusal, Request};
+use protocol::{Answer, Call, PreparePayment, Refusal, Request, StartPayment};
 use serde_json::value::RawValue;
 use tracing::Instrument;
 
@@ -73,6 +73,25 @@ impl Cosigner {
                         self.finish_confirm(&context, message).await.map(Answer::SignShares)
                     }
                     Call::Retire => self.retire(&context).await.map(|()| Answer::Retired),
+                    Call::PreparePayment(message) => {
+                        self.prepare_payment(&context, message).await.map(Answer::PaymentPrepared)
+                    }
+                    Call::StartPayment(message) => {
+                        self.start_payment(&context, message).await.map(Answer::SignAnswered)
+                    }
+                    Call::FinishPayment(message) => {
+                        self.finish_payment(&context, message).await.map(Answer::SignShares)
+                    }
+                    Call::SettlePayment(message) => {
+                        let settled = self.settle_payment(&context, message).await;
+                        settled.map(|()| Answer::PaymentSettled)
+                    }
+                    Call::ListPayments { from } => {
+                        self.list_payments(&context, from).await.map(Answer::OpenPayments)
+                    }
+                    Call::Policy(call) => {
+                        self.policy_call(&context, call).await.map(Answer::Policy)
+                    }
                 };
                 match answered {
                     Ok(answer) => {
@@ -112,6 +131,12 @@ impl Cosigner {
         }
         let decision = match call {
             Call::StartSign(start) => Decision::refused(&start.intent, &refusal.to_string()),
+            Call::PreparePayment(PreparePayment { order, .. })
+            | Call::StartPayment(StartPayment { order, .. }) => Decision::PaymentRefused {
+                id: order.id.clone(),
+                payment: order.payment.clone(),
+                reason: refusal.to_string(),
+            },
             other => Decision::CallRefused { call: name(other).to_owned() },
         };
         self.refuse_with(context, head, &decision, refusal).await
@@ -130,5 +155,11 @@ const fn name(call: &Call) -> &'static str {
         Call::StartConfirm(_) => "StartConfirm",
         Call::FinishConfirm(_) => "FinishConfirm",
         Call::Retire => "Retire",
+        Call::PreparePayment(_) => "PreparePayment",
+        Call::StartPayment(_) => "StartPayment",
+        Call::FinishPayment(_) => "FinishPayment",
+        Call::SettlePayment(_) => "SettlePayment",
+        Call::ListPayments { .. } => "ListPayments",
+        Call::Policy(_) => "Policy",
     }
 }

@@ -31,6 +31,12 @@ pub(crate) struct Head {
     pub(crate) aster_nonce: u64,
     #[serde(default)]
     pub(crate) hyperliquid_nonce: u64,
+    /// The last nonces of payments. They come from the cosigner's clock alone, so that no intent of an
+    /// endpoint can make two payments share one.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) aster_payment: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) hyperliquid_payment: u64,
     /// Partition of the index `heads`, whose heads are sealed daily.
     #[serde(default)]
     pub(crate) shard: String,
@@ -104,6 +110,8 @@ impl Default for Head {
             day_others: [0; 3],
             aster_nonce: 0,
             hyperliquid_nonce: 0,
+            aster_payment: 0,
+            hyperliquid_payment: 0,
             shard: String::new(),
             seal_day: 0,
             barred: false,

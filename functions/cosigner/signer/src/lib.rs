@@ -4,8 +4,10 @@
 //! allowed, and [`callers`] to which function. `gate` bounds how often a share may be tried.
 //! `keygen`, `sign` and `refresh` are party 2's half of the protocol, and `store` holds the
 //! records. No endpoint function links this crate. Endpoints reach it by invocation with messages
-//! of the crate `protocol`, and no response contains the share.
+//! of the crate `protocol`, and no response contains the share. `policy_chain` holds the tenants'
+//! payment policies, which only approvers outside the service can change.
 
+mod approval;
 pub mod audit;
 pub mod callers;
 mod dispatch;
@@ -13,13 +15,18 @@ mod gate;
 mod head;
 mod keygen;
 mod party;
+mod payments;
 pub mod policy;
+mod policy_calls;
+mod policy_chain;
 mod rates;
+mod record;
 mod refresh;
 mod session_state;
 mod sign;
 mod store;
 
 pub use party::{Cosigner, Failure};
+pub use payments::counted_payments;
 pub use policy::{Policy, Setting};
 pub use store::{SessionKind, SessionRecord, ShareItem};

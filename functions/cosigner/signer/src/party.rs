@@ -13,6 +13,7 @@ use protocol::{OnceKeyError, Refusal};
 
 use crate::callers::{self, Unqualified};
 use crate::policy::Policy;
+use crate::policy_chain::Origins;
 use crate::store::Shares;
 
 /// The cosigner, with its own table and its own KMS key B.
@@ -24,6 +25,7 @@ pub struct Cosigner {
     pub(crate) policy: Policy,
     pub(crate) clock: Clock,
     pub(crate) unqualified: Unqualified,
+    pub(crate) origins: Origins,
 }
 
 /// Why an invocation failed. The cause is in the log.
@@ -85,6 +87,7 @@ impl Cosigner {
             policy,
             clock,
             unqualified: Unqualified::Refused,
+            origins: Origins::default(),
         }
     }
 
@@ -95,8 +98,16 @@ impl Cosigner {
         self
     }
 
-    /// Makes the clients from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`,
-    /// `CALLER_WITHOUT_ALIAS`, and the variables of [`Policy::from_env`].
+    /// Sets the table that holds the newest seal. Payments are off while the cosigner's table lacks
+    /// that seal.
+    #[must_use]
+    pub fn with_seals(mut self, table: Option<String>) -> Self {
+        self.origins.seals_table = table;
+        self
+    }
+
+    /// Makes the clients from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`, `SEALS_TABLE`
+    /// (optional; see [`Self::with_seals`]), `CALLER_WITHOUT_ALIAS`, and the variables of [`Policy::from_env`].
     /// `CALLER_WITHOUT_ALIAS=local` treats invocations without an alias as those of a local stack.
     /// It is not set in the cloud, where they are refused.
     ///
@@ -119,7 +130,7 @@ impl Cosigner {
             clock,
             random,
         );
-        Ok(cosigner.with_unqualified(unqualified))
+        Ok(cosigner.with_unqualified(unqualified).with_seals(env.optional("SEALS_TABLE")))
     }
 }
 

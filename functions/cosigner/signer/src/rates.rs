@@ -1,4 +1,4 @@
-//! Counts the signatures of four kinds separately, so that none of them uses up another's limit.
+//! Counts the signatures of each kind separately, so that none of them uses up another's limit.
 //! Removals of agents and refreshes of shares make a wallet safe again, so they must not wait for
 //! messages and approvals.
 //!
@@ -26,12 +26,14 @@ const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 pub(crate) enum Kind {
     /// Messages.
     Message,
-    /// Approvals of agents and builders, and logins.
+    /// Approvals of agents and builders, logins and payments.
     Approval,
     /// Removals of agents.
     Removal,
     /// Refreshes of shares, and their trials.
     Refresh,
+    /// Preparations of payments, which sign nothing. They count for the tenant only.
+    Preparation,
 }
 
 impl Kind {
@@ -56,6 +58,7 @@ impl Kind {
             Self::Approval => "rates#approvals",
             Self::Removal => "rates#removals",
             Self::Refresh => "rates#refreshes",
+            Self::Preparation => "rates#preparations",
         }
     }
 
@@ -65,6 +68,7 @@ impl Kind {
             Self::Approval => "approvals",
             Self::Removal => "removals",
             Self::Refresh => "refreshes",
+            Self::Preparation => "preparations",
         }
     }
 
@@ -98,6 +102,7 @@ impl Head {
             Kind::Approval => (&mut self.minute_others[0], &mut self.day_others[0]),
             Kind::Removal => (&mut self.minute_others[1], &mut self.day_others[1]),
             Kind::Refresh => (&mut self.minute_others[2], &mut self.day_others[2]),
+            Kind::Preparation => return Ok(()),
         };
         let full = |used: u64, limit: u64| limit > 0 && used >= limit;
         if full(*of_minute, rate.per_minute) {

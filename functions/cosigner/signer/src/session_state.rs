@@ -87,13 +87,26 @@ impl Cosigner {
     pub(crate) fn kept_beside(
         &self,
         beside: &BesideKey,
+        context: &RequestContext,
+        record: &SessionRecord,
+        kept: Vec<u8>,
+    ) -> Result<Zeroizing<Vec<u8>>, CallError> {
+        let about = about(&context.key, context.session, record.kind);
+        self.kept_about(beside, context, record, &about, kept)
+    }
+
+    /// As [`Cosigner::kept_beside`], for state that is bound to more than its session.
+    pub(crate) fn kept_about(
+        &self,
+        beside: &BesideKey,
         RequestContext { key, session, .. }: &RequestContext,
         record: &SessionRecord,
+        about: &[u8],
         kept: Vec<u8>,
     ) -> Result<Zeroizing<Vec<u8>>, CallError> {
         let sealed_for = session_context(key, *session, record.kind);
         let keys = SessionKeys(beside.open(&sealed_for, &record.sealed)?);
-        keys.open(&about(key, *session, record.kind), kept)
+        keys.open(about, kept)
     }
 
     /// Takes a session out of the table, which ends it.

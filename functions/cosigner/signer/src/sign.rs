@@ -160,7 +160,8 @@ impl Cosigner {
         // One transaction writes the slot, the session, the record and the count, before anything
         // is computed from the share.
         let rate = self.policy.limits().wallet;
-        let step = Step::Open { kind, rate, nonce: intent.nonce(), until_s };
+        let nonces = intent.nonce().into_iter().collect();
+        let step = Step::Open { kind, rate, nonces, pays: false, until_s };
         let head =
             match self.record(context, head, &Decision::allowed(&intent), step, Some(item)).await {
                 Ok(head) => head,

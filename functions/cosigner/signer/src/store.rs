@@ -8,12 +8,15 @@
 //! | `tenant#W#walletId` | `session#id#committed` | party 1's commitments in a key generation |
 //! | `tenant#rates` | `rates`, `rates#kind` | the number of signatures of a kind the tenant has begun |
 //! | `tenant#W#walletId` | `share#version` | a share, sealed; never expires: see `versions` |
+//!
+//! The items of payments are in `payments::record`.
 
 mod versions;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, ReturnValue};
+use domain::ids::Tenant;
 use platform::aws::Lazy;
 use platform::envelope::{Context, Purpose, Sealed};
 use platform::items::{Item, StoreError, from_item, put_error, to_record, unavailable};
@@ -37,6 +40,8 @@ pub enum SessionKind {
     Refresh,
     /// A signature that tries new shares.
     Confirm,
+    /// A signature of a payment.
+    Payment,
 }
 
 impl SessionKind {
@@ -46,6 +51,7 @@ impl SessionKind {
             Self::Sign => "sign",
             Self::Refresh => "refresh",
             Self::Confirm => "confirm",
+            Self::Payment => "payment",
         }
     }
 }
@@ -181,6 +187,61 @@ impl Shares {
         Ok(output.item)
     }
 
+    /// Reads items in one consistent read, and returns them in the order of their keys.
+    pub(crate) async fn get_all(&self, keys: &[Item]) -> Result<Vec<Option<Item>>, StoreError> {
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys.to_vec()))
+            .consistent_read(true)
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let output = self
+            .db
+            .batch_get_item()
+            .request_items(&self.table, wanted)
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let mut found: Vec<Option<Item>> = vec![None; keys.len()];
+        // DynamoDB omits throttled items from a batch. The SDK retries single reads, but not
+        // these.
+        if output.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
+            for (place, key) in found.iter_mut().zip(keys) {
+                *place = self.get(key.clone()).await?;
+            }
+            return Ok(found);
+        }
+        for item in output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default() {
+            let is_of = |key: &Item| key.iter().all(|(name, value)| item.get(name) == Some(value));
+            if let Some(place) = keys.iter().position(is_of)
+                && let Some(found) = found.get_mut(place)
+            {
+                *found = Some(item);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes an item that replaces the one with the version before; version 1 is new.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another writer came first.
+    pub(crate) async fn put_version(&self, item: Item, version: u64) -> Result<(), StoreError> {
+        if version == 1 {
+            return self.put_new(item).await;
+        }
+        self.db
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", AttributeValue::N((version - 1).to_string()))
+            .send()
+            .await
+            .map_err(put_error)?;
+        Ok(())
+    }
+
     async fn put_new(&self, item: Item) -> Result<(), StoreError> {
         self.db
             .put_item()
@@ -230,6 +291,12 @@ fn partition(key: &WalletKey) -> AttributeValue {
 
 pub(crate) fn item_key(key: &WalletKey, sort: String) -> Item {
     HashMap::from([("pk".to_owned(), partition(key)), ("sk".to_owned(), AttributeValue::S(sort))])
+}
+
+/// Returns the key of an item of a tenant's policy and payments.
+pub(crate) fn tenant_key(tenant: &Tenant, sort: String) -> Item {
+    let partition = AttributeValue::S(format!("{tenant}#P"));
+    HashMap::from([("pk".to_owned(), partition), ("sk".to_owned(), AttributeValue::S(sort))])
 }
 
 fn session_key(key: &WalletKey, session: SessionId) -> Item {

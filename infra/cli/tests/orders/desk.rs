@@ -85,6 +85,7 @@ impl Desk {
         let part = match exchange {
             Exchange::Aster => "Aster",
             Exchange::Hyperliquid => "Hyperliquid",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let simulator = stack.url(part).replace("http://", "");
         let desk = Self {
@@ -161,6 +162,7 @@ impl Desk {
         let (place, others): (_, &[&str]) = match self.exchange {
             Exchange::Aster => ("placeOrder", &["modifyOrder", "cancelOrder"]),
             Exchange::Hyperliquid => ("order", &["batchModify", "cancel", "cancelByCloid"]),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let placed = vec![place; orders - usize::from(loses_one)];
         for target in others.iter().copied().chain(placed) {

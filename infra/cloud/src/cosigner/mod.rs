@@ -25,7 +25,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::engines::CosignerEngine;
 use crate::error::CloudError;
-use crate::names::{COSIGNER_KEY, COSIGNER_TABLE};
+use crate::names::{COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE};
 pub use process::{CosignerProcess, in_child};
 
 /// Function name of the cosigner.
@@ -74,6 +74,7 @@ impl CosignerSettings {
         })?;
         let cosigner = Cosigner::new(&aws, COSIGNER_TABLE, key, policy, clock, random);
         // A call without an alias comes from this machine, and is treated as the alias `local`.
+        let cosigner = cosigner.with_seals(Some(SEALS_TABLE.to_owned()));
         Ok(cosigner.with_unqualified(Unqualified::Local))
     }
 

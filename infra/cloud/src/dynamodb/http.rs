@@ -14,25 +14,58 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::durable::Log;
+
 /// Maximum size of a request to DynamoDB, in bytes.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 const KIND: &str = "application/x-amz-json-1.0";
 
-pub(super) fn router(database: Database) -> Router {
+/// Operations that write nothing.
+const READS: [&str; 12] = [
+    "BatchGetItem",
+    "DescribeStream",
+    "DescribeTable",
+    "DescribeTimeToLive",
+    "GetItem",
+    "GetRecords",
+    "GetShardIterator",
+    "ListStreams",
+    "ListTables",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+];
+
+pub(super) fn router(database: Database, log: Log) -> Router {
     Router::new()
         .route("/", post(handle))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .with_state(database)
+        .with_state((database, log))
 }
 
-async fn handle(State(database): State<Database>, headers: HeaderMap, body: String) -> Response {
+async fn handle(
+    State((database, log)): State<(Database, Log)>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let operation = target.and_then(|target| {
         let prefixes = ["DynamoDB_20120810.", "DynamoDBStreams_20120810."];
         prefixes.iter().find_map(|prefix| target.strip_prefix(prefix))
     });
-    let (status, body) = match run(&database, operation.unwrap_or_default(), &body) {
+    let operation = operation.unwrap_or_default();
+    let write = (!READS.contains(&operation)).then(|| log.begin());
+    let done = run(&database, operation, &body);
+    drop(write);
+    let done = match log.flush().await {
+        Ok(()) => done,
+        Err(error) => {
+            tracing::error!(%error, "cannot flush the database");
+            Err(DynoxideError::InternalServerError("the database cannot be flushed".to_owned()))
+        }
+    };
+    let (status, body) = match done {
         Ok(body) => (StatusCode::OK, body),
         Err(error) => {
             tracing::debug!(operation, %error, "refused");

@@ -1,5 +1,6 @@
 //! DynamoDB: embedded, in a SQLite file, with DynamoDB's own wire protocol.
 
+mod durable;
 mod http;
 mod transactions;
 
@@ -16,6 +17,7 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveSpecification,
 };
 use axum::Router;
+use durable::Log;
 use dynoxide::Database;
 use hyperdex_listen::{Listener, Stop};
 use shared::store::IndexShape;
@@ -39,15 +41,20 @@ pub fn open(file: &Path) -> Result<Database, CloudError> {
 }
 
 /// Serves the database with DynamoDB's rule for writes that conflict with a transaction in
-/// progress.
-pub fn serve_with_conflicts(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
-    let router = transactions::with_conflicts(http::router(database.clone()));
+/// progress. `file` is the database's file.
+pub fn serve_with_conflicts(
+    listener: Listener,
+    database: Database,
+    file: &Path,
+    stop: Stop,
+) -> JoinHandle<()> {
+    let router = transactions::with_conflicts(http::router(database.clone(), Log::of(file)));
     serve_router(listener, database, router, stop)
 }
 
-/// Serves the database without that rule.
-pub fn serve(listener: Listener, database: Database, stop: Stop) -> JoinHandle<()> {
-    let router = http::router(database.clone());
+/// Serves the database without that rule. `file` is the database's file.
+pub fn serve(listener: Listener, database: Database, file: &Path, stop: Stop) -> JoinHandle<()> {
+    let router = http::router(database.clone(), Log::of(file));
     serve_router(listener, database, router, stop)
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper fails as the test does")]
 
 mod keys;
+mod payments;
 mod policy;
 mod read;
 mod reserve;

@@ -41,7 +41,7 @@ async fn view_has_everything_that_decides() {
         let account = account(exchange);
         let view = table.store.trading_view(&account, &[], &table.clock()).await.unwrap();
         let view = view.unwrap();
-        assert_eq!(view.wallet.wallet_id, WALLET);
+        assert_eq!(view.wallet.as_ref().unwrap().wallet_id, WALLET);
         assert_eq!(view.credential.as_ref().unwrap().exchange, exchange);
         assert_eq!((&view.ledger, view.orders.len()), (&Ledger::default(), 0));
         assert_eq!(view.policy(NOW_MS), PolicyFields::default().effective());

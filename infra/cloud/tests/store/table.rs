@@ -45,12 +45,13 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = dynamodb::open(&folder.path().join("dynamodb.sqlite")).unwrap();
+        let file = folder.path().join("dynamodb.sqlite");
+        let database = dynamodb::open(&file).unwrap();
         let ip = Ipv4Addr::LOCALHOST.into();
         let listener = hyperdex_listen::bind("DynamoDB", ip, 0).await.unwrap();
         let url = hyperdex_listen::url(&listener);
         let (sender, stop) = Stop::new();
-        dynamodb::serve_with_conflicts(listener, database, stop);
+        dynamodb::serve_with_conflicts(listener, database, &file, stop);
         let db = Aws::local(&url, &url, &url).dynamodb();
         let indexes = IndexShape::all();
         dynamodb::create_table(&db, WALLETS_TABLE, Some("expiresAtS"), &indexes).await.unwrap();
@@ -162,6 +163,7 @@ pub(crate) fn submission(kind: SubmissionKind, members: &[&OrderRecord]) -> Subm
         final_at_ms: NOW_MS + 15_000,
         members: members.iter().map(|record| record.client_order_id.clone()).collect(),
         fenced: false,
+        hash: None,
     }
 }
 

@@ -142,6 +142,7 @@ impl Exchanges {
             Exchange::Hyperliquid => {
                 self.simulators.hyperliquid.as_ref().map(hyperliquid::Exchange::requests)
             }
+            Exchange::Lighter => None,
         }
     }
 
@@ -167,6 +168,7 @@ impl Exchanges {
         let (path, body) = match asked.exchange {
             Exchange::Aster => ("fapi/v3/time", None),
             Exchange::Hyperliquid => ("info", Some(r#"{"type":"exchangeStatus"}"#)),
+            Exchange::Lighter => ("", None),
         };
         let url = asked.url.join(path).map_err(|error| error.to_string())?;
         let request = match body {

@@ -34,6 +34,7 @@ use crate::error::ConsoleError;
 use crate::guard::{self, Guard};
 use crate::reads::audit::{self, Audit};
 use crate::reads::decisions::{self, Decisions};
+use crate::reads::payments::{self, Payments};
 use crate::reads::{Reads, overview, schedule, search, wallets};
 use exchanges::Exchanges;
 pub use exchanges::Simulators;
@@ -140,6 +141,7 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
     let (clock, random) = (settings.clock.clone(), settings.random.clone());
     let public_key = Some(settings.audit_public_key.clone());
     let audit = Audit::new(db.clone(), settings.cosigner_table, public_key);
+    let paid = Payments::new(db.clone(), settings.cosigner_table);
     let log = Decisions::new(db, settings.cosigner_table, clock.clone());
     let traffic = Traffic::new(settings.keys.clone(), settings.access.clone(), clock.clone());
     let console = Console {
@@ -151,6 +153,7 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
             store,
             decisions: Some(Arc::new(log)),
             audit: Some(Arc::new(audit)),
+            payments: Some(Arc::new(paid)),
             counted: Arc::default(),
             clock: clock.clone(),
             renew_within_ms: RENEW_WITHIN_MS,
@@ -171,6 +174,7 @@ pub fn with_console(api: Router, settings: ConsoleSettings) -> Result<Router, Co
         .route("/console/data/overview", get(overview::overview))
         .route("/console/data/metrics", get(traffic::metrics))
         .route("/console/data/audit", get(audit::audit))
+        .route("/console/data/payments", get(payments::payments))
         .layer(from_fn_with_state(console.clone(), admit))
         .with_state(console);
     let guard = Guard { origins: settings.allowed_origins, clock, random };

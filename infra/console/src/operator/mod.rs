@@ -42,6 +42,7 @@ use crate::error::ConsoleError;
 use crate::guard::{self, Guard};
 use crate::reads::audit::{self, Audit};
 use crate::reads::decisions::{self, Decisions};
+use crate::reads::payments::{self, Payments};
 use crate::reads::{Reads, overview, schedule, search, settings, wallets};
 use crate::series::Metrics;
 use aws::Account;
@@ -146,7 +147,11 @@ impl Operator {
             let db = aws_sdk_dynamodb::Client::new(&theirs.config);
             Arc::new(Audit::new(db, table, options.audit_public_key.clone()))
         });
-        let budgets = Exchange::ALL.map(|exchange| {
+        let paid = deployment.cosigner_table.as_ref().map(|table| {
+            let db = aws_sdk_dynamodb::Client::new(&theirs.config);
+            Arc::new(Payments::new(db, table))
+        });
+        let budgets = Exchange::TRADED.map(|exchange| {
             let (clock, random) = (clock.clone(), random.clone());
             let config = &deployment.budget;
             (exchange, Budget::new(store.clone(), exchange, config, Spender::Caller, clock, random))
@@ -157,6 +162,7 @@ impl Operator {
                 store,
                 decisions: log,
                 audit,
+                payments: paid,
                 counted: Arc::default(),
                 clock: clock.clone(),
                 renew_within_ms: deployment.renew_within_ms,
@@ -186,6 +192,7 @@ impl Operator {
             .route("/console/data/metrics", get(metrics))
             .route("/console/data/overview", get(overview::overview))
             .route("/console/data/audit", get(audit::audit))
+            .route("/console/data/payments", get(payments::payments))
             .route("/console/data/policy", get(settings::policy))
             .route("/console/data/webhooks", get(settings::webhooks))
             .layer(from_fn_with_state(self.clone(), admit))

@@ -97,6 +97,26 @@ impl Session {
     }
 }
 
+/// Returns AWS clients with the credentials of a profile, or with the AWS CLI's defaults. Needs no
+/// deployment.
+///
+/// # Errors
+/// Fails when there are no credentials or no region.
+pub async fn operator_aws(
+    profile: Option<&str>,
+    region: Option<&str>,
+    endpoint: Option<&str>,
+    clock: Clock,
+) -> Result<Aws, ConsoleError> {
+    let account = Account::open(profile, region, endpoint, clock).await;
+    let account = account.map_err(|error| failed(error.to_string()))?;
+    let provider = account.config.credentials_provider();
+    let provider = provider.ok_or_else(|| failed("there are no credentials".to_owned()))?;
+    let credentials = provider.provide_credentials().await;
+    let credentials = credentials.map_err(|error| failed(format!("credentials: {error}")))?;
+    Ok(Aws::of_operator(account.region(), credentials, endpoint))
+}
+
 fn failed(cause: String) -> ConsoleError {
     ConsoleError::Part { what: "the operator's session", cause }
 }

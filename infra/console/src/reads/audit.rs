@@ -99,17 +99,20 @@ impl Audit {
         Self { db: db.into(), table: table.to_owned(), public_key, proven: Mutex::default() }
     }
 
-    /// Returns the items of a wallet's chain, its head first; `None` if there are too many.
-    async fn items(&self, pk: &str) -> Result<Option<Vec<Item>>, StoreError> {
+    /// Returns the items of a partition whose sort key begins with `sort`; `None` if there are too
+    /// many.
+    async fn items(&self, pk: &str, sort: &str) -> Result<Option<Vec<Item>>, StoreError> {
         let (mut items, mut from) = (Vec::new(), None);
         loop {
-            let output = self
-                .db
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :audit)")
+            let query = self.db.query().table_name(&self.table);
+            let query = match sort {
+                "" => query.key_condition_expression("pk = :pk"),
+                _ => query
+                    .key_condition_expression("pk = :pk AND begins_with(sk, :sort)")
+                    .expression_attribute_values(":sort", AttributeValue::S(sort.to_owned())),
+            };
+            let output = query
                 .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-                .expression_attribute_values(":audit", AttributeValue::S("audit".to_owned()))
                 .consistent_read(true)
                 .set_exclusive_start_key(from)
                 .send()
@@ -129,12 +132,19 @@ impl Audit {
     async fn chain(&self, pk: &str, proven: Option<&Proven>) -> Result<Chain, StoreError> {
         let mut chain = Chain { records: 0, faults: Vec::new() };
         for _ in 0..TRIES {
-            let Some(items) = self.items(pk).await? else {
+            let Some(mut items) = self.items(pk, "audit").await? else {
                 let fault = format!(
                     "the chain has more than {MOST} records: verify it with hyperdex audit verify"
                 );
                 return Ok(Chain { records: 0, faults: vec![fault] });
             };
+            // Read after the payments, so that it contains every policy that they name.
+            if items.iter().any(is_payment)
+                && let Some((tenant, _)) = pk.split_once('#')
+                && let Some(policy) = self.items(&format!("{tenant}#P"), "").await?
+            {
+                items.extend(policy);
+            }
             chain = verified(pk, items, proven);
             if chain.faults.is_empty() {
                 break;
@@ -176,26 +186,43 @@ impl Audit {
     }
 }
 
-/// Verifies the items of one chain. A wallet without any record is a fault: the cosigner records each
-/// key that it makes.
+/// Returns whether an item is the record of a payment, which names the tenant's policy.
+fn is_payment(item: &Item) -> bool {
+    let body = item.get("body").and_then(|body| body.as_s().ok());
+    body.is_some_and(|body| body.contains("\"policySeq\""))
+}
+
+/// Verifies the items of one chain, and of its tenant's policy if it has payments. A wallet without
+/// any record is a fault: the cosigner records each key that it makes.
 fn verified(pk: &str, items: Vec<Item>, proven: Option<&Proven>) -> Chain {
     let is_empty = items.is_empty();
+    let in_policy = |item: &&Item| {
+        let of = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+        of("pk").is_some_and(|other| other != pk)
+            && of("sk").is_some_and(|sort| sort.starts_with("change#"))
+    };
+    let policy_records = items.iter().filter(in_policy).count() as u64;
+    let policy = format!("{}#P", pk.split('#').next().unwrap_or_default());
+    let is_read = |partition: &str| partition == pk || (policy_records > 0 && partition == policy);
     let mut verifier = Verifier::default();
     items.into_iter().for_each(|item| verifier.item(item));
     if let Some(proven) = proven {
-        for head in proven.heads.iter().filter(|head| head.0 == pk) {
-            verifier.sealed(pk, head.1, &head.2);
+        for head in proven.heads.iter().filter(|head| is_read(&head.0)) {
+            verifier.sealed(&head.0, head.1, &head.2);
         }
         if let Some(time) = &proven.covered_ms {
             verifier.all_sealed(time.clone());
         }
     }
     let report = verifier.finish();
-    let mut faults: Vec<Fault> = report.faults.into_iter().map(|(_, fault)| fault).collect();
-    let missing = is_empty && faults.is_empty();
-    let missing = missing.then(|| "the wallet has no record".to_owned());
-    let faults = faults.drain(..).map(|fault| fault.to_string()).chain(missing).collect();
-    Chain { records: report.records, faults }
+    let described = |(partition, fault): (String, Fault)| {
+        if partition == pk { fault.to_string() } else { format!("payment policy: {fault}") }
+    };
+    let mut faults: Vec<String> = report.faults.into_iter().map(described).collect();
+    if is_empty && faults.is_empty() {
+        faults.push("the wallet has no record".to_owned());
+    }
+    Chain { records: report.records - policy_records, faults }
 }
 
 /// Returns the state of the seals. A young log may have none.

@@ -99,6 +99,10 @@ impl Shown {
             Decision::TrialAllowed { .. } => ("trial-allowed", None, None),
             Decision::SharesTried { .. } => ("shares-tried", None, None),
             Decision::SharesRetired { .. } => ("shares-retired", None, None),
+            Decision::PaymentAllowed(_) => ("payment-allowed", None, None),
+            Decision::PaymentResumed { .. } => ("payment-resumed", None, None),
+            Decision::PaymentRefused { reason, .. } => ("payment-refused", None, Some(reason)),
+            Decision::PaymentSigned { .. } => ("payment-signed", None, None),
         };
         let mut shown = Self {
             wallet_id: entry.wallet_id,
@@ -109,7 +113,10 @@ impl Shown {
             decision,
             refused: matches!(
                 entry.decision,
-                Decision::Refused { .. } | Decision::CallRefused { .. } | Decision::Aborted { .. }
+                Decision::Refused { .. }
+                    | Decision::CallRefused { .. }
+                    | Decision::Aborted { .. }
+                    | Decision::PaymentRefused { .. }
             ),
             reason: reason.cloned(),
             intent: intent.map(Intent::name),

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod decisions;
 pub(crate) mod overview;
+pub(crate) mod payments;
 pub(crate) mod schedule;
 pub(crate) mod search;
 pub(crate) mod settings;
@@ -17,6 +18,7 @@ use shared::store::Store;
 use audit::Audit;
 use decisions::Decisions;
 use overview::Counted;
+use payments::Payments;
 
 /// State of the reads.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ pub(crate) struct Reads {
     pub(crate) decisions: Option<Arc<Decisions>>,
     /// `None` if the cosigner's table is unknown.
     pub(crate) audit: Option<Arc<Audit>>,
+    /// `None` if the cosigner's table is unknown.
+    pub(crate) payments: Option<Arc<Payments>>,
     pub(crate) counted: Arc<Counted>,
     pub(crate) clock: Clock,
     pub(crate) renew_within_ms: u64,

@@ -43,7 +43,7 @@ pub(super) async fn unknown_orders(
     tenant: &Tenant,
     now_ms: u64,
 ) -> Result<UnknownOrders, StoreError> {
-    let shards = Exchange::ALL.into_iter().flat_map(|exchange| {
+    let shards = Exchange::TRADED.into_iter().flat_map(|exchange| {
         (0..SHARDS).map(move |shard| due_in(reads, tenant, exchange, shard, now_ms))
     });
     let read = try_join_all(shards).await?;

@@ -1,6 +1,6 @@
 //! Aster's V3 futures API: registering, managing and listing agents, and trading with them
 //! (orders, changes, cancels, reads). Also the key endpoints of the legacy API V1 ([`v1`]):
-//! `getNonce`, `createApiKey`, and one read that such a key signs.
+//! `getNonce`, `createApiKey`, and one read that such a key signs. The account's own key withdraws.
 
 use std::{
     sync::{Arc, Mutex},
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Now,
+    chain::Chains,
     edge::{Call, Edge, MAX_BODY_BYTES, Moment, Reply},
     faults::Fault,
     journal, lock,
@@ -32,6 +33,7 @@ mod accounts;
 mod builders;
 mod keys;
 mod manage;
+pub mod money;
 mod parameters;
 mod reads;
 mod refusal;
@@ -44,6 +46,7 @@ pub mod v1;
 use accounts::Accounts;
 use keys::Keys;
 pub use keys::{ApiSecret, V1Key};
+use money::MoneyRules;
 use parameters::Parameters;
 use refusal::Refusal;
 use routes::{ROUTES, Route};
@@ -91,6 +94,8 @@ pub struct Rules {
     pub noop: Noop,
     /// By how much reads of orders, fills and accounts lag, in milliseconds; at most two minutes.
     pub reads_lag_ms: u64,
+    /// Rules of payments.
+    pub money: MoneyRules,
 }
 
 impl Default for Rules {
@@ -104,6 +109,7 @@ impl Default for Rules {
             v1_closed: false,
             noop: Noop::Proof,
             reads_lag_ms: 0,
+            money: MoneyRules::default(),
         }
     }
 }
@@ -139,6 +145,7 @@ struct Inner {
     accounts: Mutex<Accounts>,
     keys: Mutex<Keys>,
     engine: Mutex<Engine>,
+    chains: Mutex<Option<Chains>>,
 }
 
 impl Exchange {
@@ -148,7 +155,8 @@ impl Exchange {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, accounts, keys) = (Mutex::default(), Mutex::default(), Mutex::default());
         let engine = Mutex::new(trade::markets::engine());
-        Self(Arc::new(Inner { network, now, edge, rules, accounts, keys, engine }))
+        let chains = Mutex::default();
+        Self(Arc::new(Inner { network, now, edge, rules, accounts, keys, engine, chains }))
     }
 
     /// Takes the changes of the market since the last call, as lines for
@@ -205,7 +213,7 @@ impl Exchange {
         let add =
             |router: Router<Self>, route: &'static Route| router.route(route.path, handler(route));
         let api = ROUTES.iter().fold(Router::new(), add).with_state(self.clone());
-        api.merge(steer::router(self.clone()))
+        api.merge(money::router(self.clone())).merge(steer::router(self.clone()))
     }
 
     /// Returns the current rules.
@@ -302,6 +310,7 @@ impl Exchange {
                 }
             }
         };
+        self.settle();
         let mut response = self.0.edge.pass(call, apply).await;
         let used = HeaderValue::from(self.0.edge.used_weight(limit.name));
         response.headers_mut().insert("x-mbx-used-weight-1m", used);

@@ -4,7 +4,9 @@ use axum::routing::MethodFilter;
 use serde_json::Value;
 
 use super::trade::{account, changes, orders, reads as trades};
-use super::{Exchange, Parameters, Rules, builders, manage, reads, refusal::Refusal, register, v1};
+use super::{
+    Exchange, Parameters, Rules, builders, manage, money, reads, refusal::Refusal, register, v1,
+};
 use crate::requests::Limit;
 
 /// The host of an endpoint. Each has its own limit.
@@ -32,7 +34,39 @@ pub(super) struct Route {
     pub(super) answer: fn(&Exchange, &Parameters) -> Result<Value, Refusal>,
 }
 
-pub(super) static ROUTES: [Route; 38] = [
+pub(super) static ROUTES: [Route; 42] = [
+    Route {
+        method: MethodFilter::POST,
+        host: Host::Futures,
+        path: "/fapi/v3/aster/user-withdraw",
+        kind: "withdraw",
+        weight: 1,
+        answer: money::withdraw,
+    },
+    Route {
+        method: MethodFilter::POST,
+        host: Host::SpotV3,
+        path: "/api/v3/aster/user-withdraw",
+        kind: "spotWithdraw",
+        weight: 1,
+        answer: money::withdraw_spot,
+    },
+    Route {
+        method: MethodFilter::POST,
+        host: Host::Futures,
+        path: "/fapi/v3/aster/user-withdraw-info",
+        kind: "withdrawInfo",
+        weight: 1,
+        answer: money::info,
+    },
+    Route {
+        method: MethodFilter::POST,
+        host: Host::Futures,
+        path: "/fapi/v3/aster/deposit-withdraw-history",
+        kind: "moneyHistory",
+        weight: 1,
+        answer: money::history,
+    },
     Route {
         method: MethodFilter::POST,
         host: Host::Futures,

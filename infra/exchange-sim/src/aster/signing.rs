@@ -1,6 +1,6 @@
 //! Digests that a sender signs, rebuilt from the request.
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::{Address, B256, U256};
 
 use super::Network;
 use crate::eip712::{self, Field};
@@ -22,6 +22,52 @@ pub fn call_chain_id(network: Network) -> u64 {
 pub fn message_digest(chain_id: u64, text: &str) -> Option<B256> {
     let fields = vec![Field::new("msg", "string", text)];
     eip712::digest(eip712::domain(DOMAIN, U256::from(chain_id)), "Message", fields)
+}
+
+/// The part of a withdrawal that the account's own key signs. The chain of the network is the
+/// exchange's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdraw<'a> {
+    /// Chain id of the signed domain.
+    pub domain: u64,
+    /// The chain on which the money arrives.
+    pub chain_id: u64,
+    /// Its receiver.
+    pub destination: Address,
+    /// Such as `USDT`.
+    pub token: &'a str,
+    /// As sent.
+    pub amount: &'a str,
+    /// As sent.
+    pub fee: &'a str,
+    /// Microseconds.
+    pub nonce: u64,
+}
+
+/// Returns the digest of a withdrawal, or `None` for a chain without a name.
+#[must_use]
+pub fn withdraw_digest(network: Network, withdraw: &Withdraw<'_>) -> Option<B256> {
+    let chain = match withdraw.chain_id {
+        1 => "ETH",
+        56 => "BSC",
+        42_161 => "Arbitrum",
+        _ => return None,
+    };
+    let network = match network {
+        Network::Mainnet => "Mainnet",
+        Network::Testnet => "Testnet",
+    };
+    let fields = vec![
+        Field::new("type", "string", "Withdraw"),
+        Field::new("destination", "address", withdraw.destination.to_string()),
+        Field::new("destination Chain", "string", chain),
+        Field::new("token", "string", withdraw.token),
+        Field::new("amount", "string", withdraw.amount),
+        Field::new("fee", "string", withdraw.fee),
+        Field::new("nonce", "uint256", withdraw.nonce),
+        Field::new("aster chain", "string", network),
+    ];
+    eip712::digest(eip712::domain("Aster", U256::from(withdraw.domain)), "Action", fields)
 }
 
 /// Returns the digest of a request that manages an agent. The fields are the request's parameters:

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Exchange,
     book::{Approval, Book, Change, Role},
-    builders,
+    builders, money,
     refusal::Refusal,
     signing::{self, ApproveAgent},
     trade::{self, wire::Act},
@@ -58,6 +58,17 @@ pub(super) fn execute(
                 return Err(Refusal::VaultMayNot);
             }
             builders::approve(exchange, (signer, now), approval)?;
+            Ok(json!({"type": "default"}))
+        }
+        Action::Money { sent_chain, action, money } => {
+            let digest = signing::money_digest(exchange.0.chain, action);
+            let signer = signer(envelope, digest)?;
+            if *sent_chain != exchange.0.chain {
+                return Err(Refusal::MustDeposit(signer));
+            }
+            let hash = digest.map(|digest| digest.to_string()).unwrap_or_default();
+            let in_vault = envelope.vault_address.is_some();
+            money::execute(exchange, (signer, now), money, (hash, in_vault))?;
             Ok(json!({"type": "default"}))
         }
         Action::L1 { action, act } => {

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Exchange,
+    Chain, Exchange,
     book::Role,
+    money,
     trade::{accounts, markets, reads},
     wire::Info,
 };
@@ -18,11 +19,13 @@ pub(super) fn answer(exchange: &Exchange, query: &Info, at: Moment) -> Value {
         Info::MaxBuilderFee { user, builder } => {
             lock(&exchange.0.book).builder_fee(*user, *builder).into()
         }
+        Info::PreTransferCheck { user, source } => money::check(exchange, *user, *source, now),
+        Info::UsdcRouting => money::routing(exchange),
         _ if at.lags() => {
             let past = lock(&exchange.0.engine).as_of(at.seen);
-            trade(&past, query, now)
+            trade(&past, query, (exchange.0.chain, now))
         }
-        _ => trade(&lock(&exchange.0.engine), query, now),
+        _ => trade(&lock(&exchange.0.engine), query, (exchange.0.chain, now)),
     }
 }
 
@@ -53,13 +56,13 @@ fn agents(exchange: &Exchange, query: &Info, now: u64) -> Value {
     }
 }
 
-fn trade(engine: &Engine, query: &Info, now: u64) -> Value {
+fn trade(engine: &Engine, query: &Info, (chain, now): (Chain, u64)) -> Value {
     match query {
         // No source documents the response for an unknown DEX.
         Info::Meta { dex } => markets::meta(engine, dex).unwrap_or_default(),
         Info::MetaAndAssetCtxs { dex } => reads::contexts(engine, dex).unwrap_or_default(),
-        Info::SpotMeta => markets::spot_meta(engine),
-        Info::SpotMetaAndAssetCtxs => reads::spot_contexts(engine),
+        Info::SpotMeta => markets::spot_meta(engine, chain),
+        Info::SpotMetaAndAssetCtxs => reads::spot_contexts(engine, chain),
         Info::PerpDexs => markets::dexs(),
         Info::AllMids { dex } => reads::all_mids(engine, dex),
         Info::L2Book { coin } => reads::l2_book(engine, coin, now),
@@ -75,10 +78,15 @@ fn trade(engine: &Engine, query: &Info, now: u64) -> Value {
         Info::SpotClearinghouseState { user } => accounts::spot(engine, *user),
         Info::ActiveAssetData { user, coin } => accounts::active_asset(engine, *user, coin),
         Info::UserAbstraction { user } => accounts::abstraction(engine, *user),
+        Info::UserNonFundingLedgerUpdates { user, start_time, end_time } => {
+            money::ledger(engine, *user, (*start_time, *end_time))
+        }
         Info::UserRateLimit { user } => reads::rate_limit(engine, *user),
         Info::ExchangeStatus => json!({"time": now, "specialStatuses": null}),
-        Info::ExtraAgents { .. } | Info::UserRole { .. } | Info::MaxBuilderFee { .. } => {
-            Value::Null
-        }
+        Info::ExtraAgents { .. }
+        | Info::UserRole { .. }
+        | Info::MaxBuilderFee { .. }
+        | Info::PreTransferCheck { .. }
+        | Info::UsdcRouting => Value::Null,
     }
 }

@@ -1,9 +1,10 @@
 //! Hyperliquid: the parts of `POST /exchange` and `POST /info` that concern API wallets ("agents")
 //! and trading.
 //!
-//! Actions: `approveAgent` and `approveBuilderFee` (signed by the account's own key), and `noop`, `order`, `cancel`,
-//! `cancelByCloid`, `modify`, `batchModify`, `updateLeverage` and `updateIsolatedMargin` (signed by
-//! an agent or the account). Other trading actions have their signature checked, and are refused.
+//! Actions: `approveAgent`, `approveBuilderFee`, and those that move money: `withdraw3`, `usdSend`,
+//! `spotSend`, `sendAsset`, `sendToEvmWithData` and `usdClassTransfer` (signed by the account's own
+//! key); `noop`, `order`, `cancel`, `cancelByCloid`, `modify`, `batchModify`, `updateLeverage` and
+//! `updateIsolatedMargin` (signed by an agent or the account). Other trading actions have their signature checked, and are refused.
 //! Every other action gets the response for an unknown one.
 
 use std::{
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Now,
+    chain::Chains,
     edge::{Call, Edge, MAX_BODY_BYTES, Moment, Reply},
     faults::Fault,
     journal, lock,
@@ -37,12 +39,14 @@ mod actions;
 mod book;
 pub mod builders;
 mod info;
+pub mod money;
 mod refusal;
 pub mod signing;
 mod trade;
 mod wire;
 
 use book::{Approval, Book, Change};
+use money::MoneyRules;
 use wire::Malformed;
 
 /// Network. It is part of the signed data.
@@ -69,11 +73,18 @@ pub struct Rules {
     /// Weight per minute. The real exchange counts by IP address, the simulator counts all callers
     /// together.
     pub weight_per_minute: u32,
+    /// Rules of payments.
+    pub money: MoneyRules,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { require_deposit: false, max_named_agents: 3, weight_per_minute: 1_200 }
+        Self {
+            require_deposit: false,
+            max_named_agents: 3,
+            weight_per_minute: 1_200,
+            money: MoneyRules::default(),
+        }
     }
 }
 
@@ -99,6 +110,7 @@ struct Inner {
     rules: Mutex<Rules>,
     book: Mutex<Book>,
     engine: Mutex<Engine>,
+    chains: Mutex<Option<Chains>>,
 }
 
 impl Exchange {
@@ -108,7 +120,8 @@ impl Exchange {
         let edge = Edge::new(Arc::clone(&now), too_many_requests);
         let (rules, book) = (Mutex::default(), Mutex::default());
         let engine = Mutex::new(trade::markets::engine());
-        Self(Arc::new(Inner { chain, now, edge, rules, book, engine }))
+        let chains = Mutex::default();
+        Self(Arc::new(Inner { chain, now, edge, rules, book, engine, chains }))
     }
 
     /// Takes the changes of the market since the last call, as lines for
@@ -256,6 +269,7 @@ impl Exchange {
     ) -> Response {
         let limit = Limit { name: "weight", per_minute: self.rules().weight_per_minute };
         let call = Call { path: path.to_owned(), kind, weight, limit };
+        self.settle();
         self.0.edge.pass(call, apply).await
     }
 }

@@ -39,6 +39,21 @@ pub(super) enum Refusal {
     NoSuchAgent,
     #[error("Too many extra agents for cumulative volume traded. Current limit is {0}")]
     TooManyAgents(usize),
+    #[error("Sub-account {0} is not registered to {1:#x}")]
+    UnknownSubAccount(String, Address),
+    #[error("Action disabled when unified account is active")]
+    UnifiedDisabled,
+    #[error("Unified account only supports sending assets through spot")]
+    UnifiedOnlySpot,
+    #[error("Insufficient balance for withdrawal")]
+    NoWithdrawal,
+    #[error("Insufficient balance for token transfer")]
+    NoTransfer,
+    /// The balance covers the amount, but not the fee of an activation.
+    #[error("Insufficient USDC or HYPE balance for token transfer gas")]
+    NoFee,
+    #[error("Invalid send")]
+    InvalidSend,
     /// Of a trading action as a whole.
     #[error("{0}")]
     Other(String),

@@ -57,6 +57,84 @@ pub fn approve_builder_digest(chain: Chain, approval: &ApproveBuilder) -> Option
     digest(domain, "HyperliquidTransaction:ApproveBuilderFee", fields)
 }
 
+/// Names and types of an action's signed fields, after the chain.
+type Signed = [(&'static str, &'static str)];
+
+/// Actions that move money: `type`, primary type, and signed fields in their order.
+const MONEY: [(&str, &str, &Signed); 6] = [
+    (
+        "withdraw3",
+        "HyperliquidTransaction:Withdraw",
+        &[("destination", "string"), ("amount", "string"), ("time", "uint64")],
+    ),
+    (
+        "usdSend",
+        "HyperliquidTransaction:UsdSend",
+        &[("destination", "string"), ("amount", "string"), ("time", "uint64")],
+    ),
+    (
+        "spotSend",
+        "HyperliquidTransaction:SpotSend",
+        &[("destination", "string"), ("token", "string"), ("amount", "string"), ("time", "uint64")],
+    ),
+    (
+        "sendAsset",
+        "HyperliquidTransaction:SendAsset",
+        &[
+            ("destination", "string"),
+            ("sourceDex", "string"),
+            ("destinationDex", "string"),
+            ("token", "string"),
+            ("amount", "string"),
+            ("fromSubAccount", "string"),
+            ("nonce", "uint64"),
+        ],
+    ),
+    (
+        "sendToEvmWithData",
+        "HyperliquidTransaction:SendToEvmWithData",
+        &[
+            ("token", "string"),
+            ("amount", "string"),
+            ("sourceDex", "string"),
+            ("destinationRecipient", "string"),
+            ("addressEncoding", "string"),
+            ("destinationChainId", "uint32"),
+            ("gasLimit", "uint64"),
+            ("data", "bytes"),
+            ("nonce", "uint64"),
+        ],
+    ),
+    (
+        "usdClassTransfer",
+        "HyperliquidTransaction:UsdClassTransfer",
+        &[("amount", "string"), ("toPerp", "bool"), ("nonce", "uint64")],
+    ),
+];
+
+/// Returns whether the account's own key signs an action of this `type` to move money.
+pub(super) fn moves_money(kind: &str) -> bool {
+    MONEY.iter().any(|(known, ..)| *known == kind)
+}
+
+/// Returns the digest that the account's own key signs for an action that moves money. The texts
+/// are those of the action, and the chain is the exchange's own, as in [`approve_agent_digest`].
+#[must_use]
+pub fn money_digest(chain: Chain, action: &Value) -> Option<B256> {
+    let kind = action["type"].as_str()?;
+    let (_, primary_type, signed) = MONEY.iter().find(|(known, ..)| *known == kind)?;
+    let chain_id = crate::parse_hex_number(action["signatureChainId"].as_str()?)?;
+    let chain = match chain {
+        Chain::Mainnet => "Mainnet",
+        Chain::Testnet => "Testnet",
+    };
+    let mut fields = vec![Field::new("hyperliquidChain", "string", chain)];
+    for &(name, kind) in *signed {
+        fields.push(Field::new(name, kind, action.get(name)?.clone()));
+    }
+    digest(domain("HyperliquidSignTransaction", chain_id), primary_type, fields)
+}
+
 /// Returns the hash of an action that agents sign: msgpack with the keys in the order sent, nonce,
 /// vault and expiry.
 #[must_use]

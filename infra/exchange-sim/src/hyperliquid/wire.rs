@@ -8,7 +8,8 @@ use serde_json::Value;
 use super::{
     Chain,
     builders::ApproveBuilder,
-    signing::ApproveAgent,
+    money::Money,
+    signing::{ApproveAgent, moves_money},
     trade::wire::{Act, OrderName, act},
 };
 use crate::{edge::Reply, parse_address, parse_hex_number, signature};
@@ -54,6 +55,8 @@ pub(super) enum Action {
     ApproveAgent { sent_chain: Chain, approval: ApproveAgent },
     /// `approveBuilderFee`, and the chain that the sender names.
     ApproveBuilder { sent_chain: Chain, approval: ApproveBuilder },
+    /// An action that moves money, as sent, and the chain that the sender names.
+    Money { sent_chain: Chain, action: Value, money: Money },
     /// An action that agents sign, as sent: the order of its keys is part of the signed data.
     L1 { action: Value, act: Act },
 }
@@ -63,13 +66,14 @@ impl Action {
         match self {
             Self::ApproveAgent { .. } => "approveAgent",
             Self::ApproveBuilder { .. } => "approveBuilderFee",
+            Self::Money { money, .. } => money.kind(),
             Self::L1 { act, .. } => act.kind(),
         }
     }
 
     pub(super) fn weight(&self) -> u32 {
         match self {
-            Self::ApproveAgent { .. } | Self::ApproveBuilder { .. } => 1,
+            Self::ApproveAgent { .. } | Self::ApproveBuilder { .. } | Self::Money { .. } => 1,
             Self::L1 { act, .. } => 1 + u32::try_from(act.batch() / 40).unwrap_or(u32::MAX - 1),
         }
     }
@@ -95,6 +99,21 @@ pub(super) enum Info {
         #[serde(deserialize_with = "address")]
         user: Address,
     },
+    #[serde(rename_all = "camelCase")]
+    UserNonFundingLedgerUpdates {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        start_time: u64,
+        end_time: Option<u64>,
+    },
+    /// The fee of a first transfer from `source` to `user`.
+    PreTransferCheck {
+        #[serde(deserialize_with = "address")]
+        user: Address,
+        #[serde(deserialize_with = "address")]
+        source: Address,
+    },
+    UsdcRouting,
     /// The perpetuals of `dex`; without it, of the exchange's own DEX.
     Meta {
         #[serde(default)]
@@ -178,6 +197,9 @@ impl Info {
             Self::UserRole { .. } => "userRole",
             Self::UserAbstraction { .. } => "userAbstraction",
             Self::UserRateLimit { .. } => "userRateLimit",
+            Self::UserNonFundingLedgerUpdates { .. } => "userNonFundingLedgerUpdates",
+            Self::PreTransferCheck { .. } => "preTransferCheck",
+            Self::UsdcRouting => "usdcRouting",
             Self::Meta { .. } => "meta",
             Self::MetaAndAssetCtxs { .. } => "metaAndAssetCtxs",
             Self::SpotMeta => "spotMeta",
@@ -225,6 +247,7 @@ pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Malformed> {
     let signed_by_user = match &action {
         Action::ApproveAgent { approval, .. } => Some(approval.nonce),
         Action::ApproveBuilder { approval, .. } => Some(approval.nonce),
+        Action::Money { money, .. } => Some(money.nonce()),
         Action::L1 { .. } => None,
     };
     // The exchange's error for a mismatch is not published. Neither is its error for
@@ -290,11 +313,19 @@ fn action(action: Value) -> Result<Action, Malformed> {
     match action["type"].as_str() {
         Some("approveAgent") => approve_agent(action),
         Some("approveBuilderFee") => approve_builder(action),
+        Some(kind) if moves_money(kind) => money(action),
         _ => {
             let act = act(&action).ok_or(Malformed::Shape)?;
             Ok(Action::L1 { action, act })
         }
     }
+}
+
+fn money(action: Value) -> Result<Action, Malformed> {
+    let sent = action["hyperliquidChain"].clone();
+    let sent_chain = serde_json::from_value(sent).map_err(|_| Malformed::Shape)?;
+    let money = Money::read(&action).ok_or(Malformed::Shape)?;
+    Ok(Action::Money { sent_chain, action, money })
 }
 
 fn approve_builder(action: Value) -> Result<Action, Malformed> {

@@ -41,6 +41,9 @@ pub(crate) struct Account {
     /// Number of actions, for the limit by address.
     #[serde(default)]
     pub(crate) actions: u64,
+    /// Whether the account's activation was paid (Hyperliquid).
+    #[serde(default)]
+    pub(crate) activated: bool,
 }
 
 /// A position of an account in a market.

@@ -278,6 +278,33 @@ impl Engine {
         if covered { Ok(()) } else { Err(no_funds(&spec)) }
     }
 
+    /// Changes a trigger order that waits for its trigger.
+    pub(crate) fn amend_trigger(
+        &mut self,
+        oid: u64,
+        (price, trigger_price): (Num, Num),
+        size: Num,
+        now: u64,
+    ) {
+        self.change_order(oid, now, |order| {
+            order.price = price;
+            order.size = size;
+            order.changes += 1;
+            if let Some(trigger) = &mut order.trigger {
+                trigger.price = trigger_price;
+            }
+        });
+    }
+
+    /// Makes orders siblings without an entry: the first that is filled cancels the others.
+    pub(crate) fn tie(&mut self, oids: &[u64], now: u64) {
+        let Some(first) = oids.first() else { return };
+        for oid in oids {
+            self.change_order(*oid, now, |order| order.entry = Some(*first));
+        }
+        self.change_order(*first, now, |order| order.children = oids.to_vec());
+    }
+
     /// Starts a triggered order.
     pub(super) fn trigger(&mut self, oid: u64, now: u64) {
         let Some(order) = self.orders.get(&oid).cloned() else { return };

@@ -24,6 +24,7 @@ pub(super) enum Key {
     Execution(Address, String),
     Fill(u64),
     LastOid,
+    Booking(u64),
 }
 
 /// The state of an entity after a change. A line of the journal.
@@ -54,6 +55,7 @@ impl Key {
             Self::Execution(account, client) => format!("execution/{account:#x}/{client}"),
             Self::Fill(id) => format!("fill/{id}"),
             Self::LastOid => "last/oid".to_owned(),
+            Self::Booking(id) => format!("booking/{id}"),
         }
     }
 
@@ -69,6 +71,7 @@ impl Key {
             }
             "fill" => Self::Fill(rest.parse().ok()?),
             "last" => Self::LastOid,
+            "booking" => Self::Booking(rest.parse().ok()?),
             _ => return None,
         })
     }
@@ -117,7 +120,9 @@ impl Engine {
         let executions = self.executions.keys();
         let executions = executions.map(|(account, id)| Key::Execution(*account, id.clone()));
         let fills = self.fills.keys().map(|id| Key::Fill(*id));
+        let bookings = self.ledger.keys().map(|id| Key::Booking(*id));
         let keys = orders.chain(accounts).chain(markets).chain(executions).chain(fills);
+        let keys = keys.chain(bookings);
         keys.chain([Key::LastOid]).map(|key| Entry { k: key.text(), v: self.value(&key) }).collect()
     }
 
@@ -153,6 +158,7 @@ impl Engine {
             }
             Key::Fill(id) => json(self.fills.get(id)),
             Key::LastOid => self.last_oid.into(),
+            Key::Booking(id) => json(self.ledger.get(id)),
         }
     }
 
@@ -191,6 +197,11 @@ impl Engine {
             Key::Fill(id) => match read(value) {
                 Some(Some(value)) => drop(self.fills.insert(id, value)),
                 Some(None) => drop(self.fills.remove(&id)),
+                None => return false,
+            },
+            Key::Booking(id) => match read(value) {
+                Some(Some(value)) => drop(self.ledger.insert(id, value)),
+                Some(None) => drop(self.ledger.remove(&id)),
                 None => return false,
             },
             Key::LastOid => match value.as_u64() {

@@ -12,6 +12,7 @@ use alloy_primitives::Address;
 mod account;
 mod engine;
 mod journal;
+mod ledger;
 mod matching;
 mod number;
 mod order;
@@ -21,6 +22,7 @@ mod triggers;
 
 pub(crate) use account::{Account, Mode, Position};
 pub(crate) use journal::Entry;
+pub(crate) use ledger::{Booking, Payout};
 pub(crate) use number::Num;
 pub(crate) use order::{
     BuilderFee, Execution, Fill, NewOrder, Order, Reject, Side, Status, Tif, Trigger,
@@ -84,6 +86,7 @@ pub(crate) struct Engine {
     markets: BTreeMap<String, Market>,
     executions: BTreeMap<(Address, String), Execution>,
     fills: BTreeMap<u64, Fill>,
+    ledger: BTreeMap<u64, Booking>,
     /// The last number of an order.
     last_oid: u64,
     /// Open orders of each market that wait for a match or a trigger.
@@ -118,6 +121,7 @@ impl Engine {
             markets: BTreeMap::new(),
             executions: BTreeMap::new(),
             fills: BTreeMap::new(),
+            ledger: BTreeMap::new(),
             last_oid: first_oid,
             books: HashMap::new(),
             open: HashMap::new(),

@@ -31,6 +31,11 @@ impl Num {
         Self(units)
     }
 
+    /// Returns the number of units of 10^-8.
+    pub(crate) const fn in_units(self) -> i128 {
+        self.0
+    }
+
     /// Returns 10^-places, the step of a number with so many places.
     pub(crate) const fn step(places: u8) -> Self {
         let mut units = ONE;

@@ -29,7 +29,7 @@ fn chain(vector: &Value) -> Chain {
     serde_json::from_value(vector["inputs"]["hyperliquid_chain"].clone()).unwrap()
 }
 
-/// The categories that the wallet signs. They move money or manage builders, and are not simulated.
+/// The categories that the wallet signs. They move money or manage builders.
 const SIGNED_BY_WALLET: [(&str, &str, usize); 4] = [
     ("hyperliquid_trading.json", "hyperliquid_money_user_signed", 19),
     ("aster_trading.json", "aster_withdraw", 4),

@@ -4,7 +4,7 @@
 
 mod request;
 
-pub use request::{AdminReply, AdminRequest, KeyLine};
+pub use request::{AdminReply, AdminRequest, KeyLine, PolicyRequest};
 
 use domain::clock::Clock;
 use domain::ids::Tenant;
@@ -18,6 +18,8 @@ use serde_json::json;
 use shared::aws::LambdaClient;
 use shared::credentials::{ContainCursor, Contained};
 use shared::key_admin::{KeyAdmin, KeyAdminError, KeyRequest, MadeKey};
+use shared::mpc::CosignerError;
+use shared::policy_chain::PolicyChain;
 use shared::store::{KeyRecord, TenantError, TenantRecord, is_usable};
 use shared::tenancy::{Change, KeyId, TenantState};
 
@@ -46,6 +48,12 @@ pub enum AdminError {
     /// The deployment's function did not do it.
     #[error("the renewal job's function failed: {0}")]
     Function(String),
+    /// The cosigner refused a request about a payment policy, or did not respond.
+    #[error(transparent)]
+    Cosigner(#[from] CosignerError),
+    /// A deployment's policy is not reached this way.
+    #[error("expected --cosigner or --api-url for the policy of a deployment")]
+    NoPolicy,
     /// The deployment could not be reached.
     #[error("{0}")]
     Deployment(String),
@@ -65,6 +73,8 @@ enum Containment {
 pub struct Admin {
     keys: KeyAdmin,
     containment: Containment,
+    /// The payment policies of a local stack.
+    policies: Option<PolicyChain>,
     clock: Clock,
     random: Random,
 }
@@ -72,8 +82,15 @@ pub struct Admin {
 impl Admin {
     /// Acts on a local stack.
     #[must_use]
-    pub fn local(keys: KeyAdmin, renewal: RenewApiKeys, clock: Clock, random: Random) -> Self {
-        Self { keys, containment: Containment::Here(Box::new(renewal)), clock, random }
+    pub fn local(
+        keys: KeyAdmin,
+        renewal: RenewApiKeys,
+        policies: PolicyChain,
+        random: Random,
+    ) -> Self {
+        let clock = policies.clock.clone();
+        let containment = Containment::Here(Box::new(renewal));
+        Self { keys, containment, policies: Some(policies), clock, random }
     }
 
     /// Acts on a deployment.
@@ -89,7 +106,8 @@ impl Admin {
         let aws = aws.map_err(|error| AdminError::Deployment(error.to_string()))?;
         let (store, names) = (session.store.clone(), (&*session.stack, Some(&*session.usage_plan)));
         let keys = KeyAdmin::new(store, &aws, names, clock.clone(), random.clone());
-        Ok(Self { keys, containment: Containment::There(Box::new(session)), clock, random })
+        let containment = Containment::There(Box::new(session));
+        Ok(Self { keys, containment, policies: None, clock, random })
     }
 
     /// Does one request.
@@ -148,7 +166,32 @@ impl Admin {
             AdminRequest::Contain { tenant, cursor } => {
                 AdminReply::Contained(Box::new(self.contain(&tenant, cursor).await?))
             }
+            AdminRequest::Policy { tenant, request } => self.policy(&tenant, *request).await?,
         })
+    }
+
+    async fn policy(
+        &self,
+        tenant: &Tenant,
+        request: PolicyRequest,
+    ) -> Result<AdminReply, AdminError> {
+        let chain = self.policies.as_ref().ok_or(AdminError::NoPolicy)?;
+        let record = match request {
+            PolicyRequest::State => {
+                return Ok(AdminReply::PolicyState(Box::new(chain.state(tenant).await?)));
+            }
+            PolicyRequest::Payments { from } => {
+                let page = chain.payments(tenant, from).await?;
+                return Ok(AdminReply::CountedPayments(Box::new(page)));
+            }
+            PolicyRequest::Propose(proposal) => chain.propose(tenant, proposal).await?,
+            PolicyRequest::Approve { seq, approval } => {
+                chain.approve(tenant, seq, approval).await?
+            }
+            PolicyRequest::Cancel { seq } => chain.cancel(tenant, seq).await?,
+            PolicyRequest::Freeze => chain.freeze(tenant).await?,
+        };
+        Ok(AdminReply::PolicyChange(Box::new(record)))
     }
 
     /// Returns a change of a record, made now.

@@ -1,6 +1,8 @@
 //! Requests of an operator and their replies, as they go through the control socket of a local stack.
 
 use domain::ids::Tenant;
+use domain::policy::{Approval, ChangeRecord, PolicyState, Proposal};
+use protocol::OpenPayments;
 use serde::{Deserialize, Serialize};
 use shared::credentials::{ContainCursor, Contained};
 use shared::key_admin::{KeyRequest, MadeKey};
@@ -103,6 +105,42 @@ pub enum AdminRequest {
         #[serde(default, with = "cursor")]
         cursor: Option<ContainCursor>,
     },
+    /// Reads or changes the payment policy of a tenant.
+    Policy {
+        /// The tenant.
+        tenant: Tenant,
+        /// The request.
+        request: Box<PolicyRequest>,
+    },
+}
+
+/// A request about a payment policy. The cosigner verifies its signatures.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PolicyRequest {
+    /// Reads the policy.
+    State,
+    /// Reads a page of the counted payments.
+    Payments {
+        /// Where the page begins; `None` for the newest.
+        from: Option<String>,
+    },
+    /// Submits a change.
+    Propose(Proposal),
+    /// Adds an approval.
+    Approve {
+        /// The number of the change.
+        seq: u64,
+        /// The approval.
+        approval: Approval,
+    },
+    /// Cancels a change as the operator of the local stack.
+    Cancel {
+        /// The number of the change.
+        seq: u64,
+    },
+    /// Stops payments as the operator of the local stack.
+    Freeze,
 }
 
 /// The reply to a request of an operator.
@@ -128,6 +166,12 @@ pub enum AdminReply {
     Key(Box<KeyRecord>),
     /// The result of a run of the containment.
     Contained(Box<Contained>),
+    /// A payment policy.
+    PolicyState(Box<PolicyState>),
+    /// A change of a payment policy.
+    PolicyChange(Box<ChangeRecord>),
+    /// A page of counted payments.
+    CountedPayments(Box<OpenPayments>),
 }
 
 /// A key in a list.
@@ -159,6 +203,9 @@ impl std::fmt::Debug for AdminReply {
             Self::Replaced(_) => "Replaced",
             Self::Key(_) => "Key",
             Self::Contained(_) => "Contained",
+            Self::PolicyState(_) => "PolicyState",
+            Self::PolicyChange(_) => "PolicyChange",
+            Self::CountedPayments(_) => "CountedPayments",
         };
         f.write_str(name)
     }

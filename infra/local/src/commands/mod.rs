@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod keys;
+pub mod policy;
 pub mod reach;
 pub mod tenants;
 pub mod wallets;

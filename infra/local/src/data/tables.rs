@@ -30,11 +30,12 @@ pub async fn with_tables<T>(
         return Err(StartError::NoData(path.to_owned()));
     }
     directory.check_kind(false)?;
-    let database = dynamodb::open(&path.join(DATABASE))?;
+    let file = path.join(DATABASE);
+    let database = dynamodb::open(&file)?;
     let listener = bind("DynamoDB", Ipv4Addr::LOCALHOST.into(), 0).await?;
     let endpoint = url(&listener);
     let (sender, stop) = Stop::new();
-    let server = dynamodb::serve(listener, database, stop);
+    let server = dynamodb::serve(listener, database, &file, stop);
     let done = work(&endpoint).await;
     let _ = sender.send(true);
     let _ = server.await;

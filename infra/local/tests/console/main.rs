@@ -37,6 +37,12 @@ fn allowed(read: &str) -> BTreeSet<String> {
              wallets.operatorActions wallets.credentials lookedAt nextCursor"
         }
         "agents" => "now aster hyperliquid",
+        "payments" => {
+            "now next payments payments.paymentId payments.walletId payments.userId payments.kind \
+             payments.amount payments.asset payments.venue payments.destination \
+             payments.state payments.countedState payments.at payments.validUntil \
+             payments.reference payments.refusal payments.reportedAt payments.reportedBy"
+        }
         "schedule" => {
             "now more due due.walletId due.userId due.exchange due.agentAddress due.expiresAt \
              due.job due.job.does due.job.at"
@@ -138,6 +144,7 @@ async fn console_reads_return_listed_fields_only() {
         ("overview", String::new(), "frozenByOperator"),
         ("metrics", String::new(), "Registrations"),
         ("audit", String::new(), "records"),
+        ("payments", String::new(), "next"),
     ] {
         let (status, body) = app.read("any", &format!("/console/data/{read}{query}")).await;
         assert_eq!(status, 200, "{read}: {body}");

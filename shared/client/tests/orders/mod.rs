@@ -1,6 +1,7 @@
 //! The calls about orders, in every way.
 
 pub(crate) mod accounts;
+pub(crate) mod lighter;
 
 use hyperdex_client::{
     Attached, Client, Error, Exchange, NewOrder, PositionSide, Side, TimeInForce,

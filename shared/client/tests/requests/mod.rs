@@ -26,6 +26,10 @@ pub(crate) fn wrong(document: &Document, operation: &Operation<'_>, seen: &Seen)
         }
         (stated, key) => hold(stated.is_none() && key.is_none(), "Idempotency-Key".to_owned()),
     }
+    for name in seen.headers.keys().filter(|name| name.starts_with("x-lighter-")) {
+        let stated = operation.parameter("header", &name.to_uppercase());
+        hold(stated.is_some(), format!("the header {name}"));
+    }
     for (name, value) in &seen.query {
         match operation.parameter("query", name) {
             None => hold(false, format!("the query's {name}")),
@@ -90,6 +94,7 @@ fn undocumented_request_is_detected() {
     bad(&|seen| drop(seen.headers.remove("x-api-key")));
     bad(&|seen| drop(seen.headers.remove("idempotency-key")));
     bad(&|seen| drop(seen.headers.remove("content-type")));
+    bad(&|seen| drop(seen.headers.insert("x-lighter-account-index".to_owned(), "7".to_owned())));
     for body in [
         json!({}),
         json!({ "walletIdOrAddress": "a b" }),

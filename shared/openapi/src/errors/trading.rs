@@ -208,6 +208,7 @@ fn asked(exchange: Exchange) -> Vec<TradeError> {
     if exchange == Exchange::Aster {
         errors.push(TradeError::CredentialV1);
     }
+    errors.extend(super::lighter::of_call(exchange));
     errors.push(market_unknown());
     let of_call = REFUSALS.into_iter().filter(|(code, _)| is_of_call(*code));
     errors.extend(of_call.map(|(code, text)| refused(code, text)));

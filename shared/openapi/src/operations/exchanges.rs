@@ -28,7 +28,7 @@ pub(super) const fn responses(exchange: Exchange) -> Responses {
             wallet: "$response.body#/data/signerAddress",
             next: ["getAsterApiKey", "deleteAsterApiKey"],
         },
-        Exchange::Hyperliquid => Responses {
+        Exchange::Hyperliquid | Exchange::Lighter => Responses {
             registered: "HyperliquidRegistered",
             rotated: "HyperliquidRotated",
             wallet: "$response.body#/data/mainWalletAddress",

@@ -47,7 +47,8 @@ pub struct ErrorBody<'a> {
     #[schema(value_type = String, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     client_order_id: Option<&'a str>,
-    /// The rule of the trading policy that the order violates.
+    /// The rule of the trading policy that the order violates, or why a change of the payment policy
+    /// is refused.
     #[schema(value_type = schema::PolicyRuleName, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -59,7 +60,7 @@ pub struct ErrorBody<'a> {
     #[schema(value_type = String, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     exchange_message: Option<&'a str>,
-    /// The state of the order, or the result of each order of a batch.
+    /// The state of the order, the result of each order of a batch, or a text that approvers sign.
     #[schema(value_type = Object, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a RawValue>,

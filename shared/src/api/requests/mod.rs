@@ -10,6 +10,9 @@ mod api_keys;
 mod order_fields;
 mod order_schemas;
 mod orders;
+mod payment_schemas;
+mod payments;
+mod policy_chain;
 mod tenant_keys;
 #[cfg(test)]
 mod tests;
@@ -27,6 +30,11 @@ pub(in crate::api) use orders::symbol_in_query;
 pub use orders::{
     CancelOrders, ModifyOrder, PlaceOrderRequest, order_name, orders_in_query, orders_of_wallet,
 };
+pub use payment_schemas::{
+    SendTokens, TransferAtHyperliquid, WithdrawFromAster, WithdrawFromHyperliquid,
+};
+pub use payments::PayRequest;
+pub use policy_chain::{ApprovePolicyChange, CancelPolicyChange, ProposePolicyChange};
 pub use tenant_keys::{CreateTenantKey, RevokeTenantKey, RotateTenantKey};
 pub use trading_policy::SetTradingPolicy;
 pub use wallets::{CreateWallet, SignMessage};

@@ -1,6 +1,7 @@
 //! The handlers of positions, balances, executions, leverage and past orders, and those of the paths
 //! that name the wallet. One function per exchange and operation mounts each.
 
+use crate::api::Handled;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -9,7 +10,7 @@ use http::{HeaderMap, Uri};
 
 use super::accounts::{AllPositionsBody, AsterPositionsBody, PastOrdersBody, PositionsBody};
 use super::balances::BalancesData;
-use super::desk::{done, failed, respond, wallet_of};
+use super::desk::{Desk, done, failed, respond, wallet_of};
 use super::error::Action;
 use super::fills::{FillsBody, LeverageData};
 use super::handlers::{closed, place, responded, single, with_ids};
@@ -29,15 +30,17 @@ use crate::trading::ids::ClientOrderId;
 ///
 /// # Errors
 /// When the request is invalid or the exchange cannot be asked.
-pub async fn positions(
+pub fn positions(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<PositionsBody>, ApiError> {
-    let view = read_positions(&trader, &caller, &wallet, &headers, &uri).await?;
-    Ok(Json(PositionsBody::new(trader.exchange(), &view, trader.clock().now_ms())))
+) -> Handled<Json<PositionsBody>> {
+    Box::pin(async move {
+        let view = read_positions(&trader, &caller, &wallet, &headers, &uri).await?;
+        Ok(Json(PositionsBody::new(trader.exchange(), &view, trader.clock().now_ms())))
+    })
 }
 
 async fn read_positions(
@@ -63,65 +66,69 @@ pub struct AllTraders(pub Vec<Trader>);
 ///
 /// # Errors
 /// When the request is invalid or no exchange can be asked.
-pub async fn all_positions(
+pub fn all_positions(
     State(AllTraders(traders)): State<AllTraders>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<AllPositionsBody>, ApiError> {
-    let names = wallet_of_positions(&wallet, &headers, &uri)?;
-    let first = traders.first().ok_or_else(ApiError::no_route)?;
-    let wallet = wallet_of(first, &caller, names).await?;
-    let (caller, wallet) = (&caller, &wallet);
-    let reads = traders.iter().map(|trader| async move {
-        let read = trader.positions(caller, wallet, None).await;
-        (trader.exchange(), done(trader, Action::Positions, read))
-    });
-    let reads: Vec<(Exchange, _)> = futures_util::future::join_all(reads).await;
-    AllPositionsBody::new(reads, first.clock().now_ms()).map(Json)
+) -> Handled<Json<AllPositionsBody>> {
+    Box::pin(async move {
+        let names = wallet_of_positions(&wallet, &headers, &uri)?;
+        let first = traders.first().ok_or_else(ApiError::no_route)?;
+        let wallet = wallet_of(first, &caller, names).await?;
+        let (caller, wallet) = (&caller, &wallet);
+        let reads = traders.iter().map(|trader| async move {
+            let read = trader.positions(caller, wallet, None).await;
+            (trader.exchange(), done(trader, Action::Positions, read))
+        });
+        let reads: Vec<(Exchange, _)> = futures_util::future::join_all(reads).await;
+        AllPositionsBody::new(reads, first.clock().now_ms()).map(Json)
+    })
 }
 
 /// `GET /api/aster/perp/{walletId}/positions`: returns the open positions in Aster's own fields.
 ///
 /// # Errors
 /// When the request is invalid or the exchange cannot be asked.
-pub async fn aster_positions(
+pub fn aster_positions(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<AsterPositionsBody>, ApiError> {
-    let view = read_positions(&trader, &caller, &wallet, &headers, &uri).await?;
-    Ok(Json(AsterPositionsBody::new(view, trader.clock().now_ms())))
+) -> Handled<Json<AsterPositionsBody>> {
+    Box::pin(async move {
+        let view = read_positions(&trader, &caller, &wallet, &headers, &uri).await?;
+        Ok(Json(AsterPositionsBody::new(view, trader.clock().now_ms())))
+    })
 }
 
 /// `GET /api/trading/{exchange}/balances`: returns the balances.
 ///
 /// # Errors
 /// When the request is invalid or the exchange cannot be asked.
-pub async fn balances(
+pub fn balances(
     State(trader): State<Trader>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<DataBody<BalancesData>>, ApiError> {
-    read_balances(&trader, &caller, None, &headers, &uri).await
+) -> Handled<Json<DataBody<BalancesData>>> {
+    Box::pin(async move { read_balances(&trader, &caller, None, &headers, &uri).await })
 }
 
 /// `GET /api/aster/perp/{walletId}/account`: returns the balances.
 ///
 /// # Errors
 /// As [`balances`].
-pub async fn account(
+pub fn account(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<DataBody<BalancesData>>, ApiError> {
-    read_balances(&trader, &caller, Some(&wallet), &headers, &uri).await
+) -> Handled<Json<DataBody<BalancesData>>> {
+    Box::pin(async move { read_balances(&trader, &caller, Some(&wallet), &headers, &uri).await })
 }
 
 async fn read_balances(
@@ -142,100 +149,112 @@ async fn read_balances(
 ///
 /// # Errors
 /// When the request is invalid or the exchange cannot be asked.
-pub async fn fills(
+pub fn fills(
     State(trader): State<Trader>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<FillsBody>, ApiError> {
-    let now_ms = trader.clock().now_ms();
-    let FillsQuery { names, symbol, from_ms } = FillsQuery::read(&headers, &uri, now_ms)?;
-    let wallet = wallet_of(&trader, &caller, names).await?;
-    let page = trader.fills(&caller, &wallet, symbol.as_ref(), from_ms).await;
-    let page = done(&trader, Action::Fills, page)?;
-    Ok(Json(FillsBody::new(trader.exchange(), page, trader.clock().now_ms())))
+) -> Handled<Json<FillsBody>> {
+    Box::pin(async move {
+        let now_ms = trader.clock().now_ms();
+        let FillsQuery { names, symbol, from_ms } = FillsQuery::read(&headers, &uri, now_ms)?;
+        let wallet = wallet_of(&trader, &caller, names).await?;
+        let page = trader.fills(&caller, &wallet, symbol.as_ref(), from_ms).await;
+        let page = done(&trader, Action::Fills, page)?;
+        Ok(Json(FillsBody::new(trader.exchange(), page, trader.clock().now_ms())))
+    })
 }
 
 /// `POST /api/trading/{exchange}/leverage`: sets the leverage and the margin mode of a market.
 ///
 /// # Errors
 /// When the request is invalid, or the change was not made.
-pub async fn set_leverage(
-    State(trader): State<Trader>,
+pub fn set_leverage(
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Json<DataBody<LeverageData>>, ApiError> {
-    let request = SetLeverage::read(&headers, &uri, &body)?;
-    let change = request.change();
-    let SetLeverage { wallet_id_or_address, symbol, .. } = request;
-    let wallet = wallet_of(&trader, &caller, wallet_id_or_address).await?;
-    let set = trader.set_leverage(&caller, &wallet, &symbol, change).await;
-    let view = done(&trader, Action::Leverage, set)?;
-    Ok(respond(&trader, LeverageData::new(trader.exchange(), view)))
+) -> Handled<Json<DataBody<LeverageData>>> {
+    Box::pin(async move {
+        let request = SetLeverage::read(&headers, &uri, &body)?;
+        let change = request.change();
+        let SetLeverage { wallet_id_or_address, symbol, .. } = request;
+        let wallet = wallet_of(&trader, &caller, wallet_id_or_address).await?;
+        let set = trader.set_leverage(&caller, &wallet, &symbol, change).await;
+        let view = done(&trader, Action::Leverage, set)?;
+        Ok(respond(&trader, LeverageData::new(trader.exchange(), view)))
+    })
 }
 
 /// `POST /api/trading/{exchange}/positions/close`: closes a position, a part of it, or all positions.
 ///
 /// # Errors
 /// When the request is invalid or nothing was closed.
-pub async fn close_position(
+pub fn close_position(
     State(trader): State<Trader>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Response, ApiError> {
-    close(&trader, &caller, ClosePath::default(), (&headers, &uri, &body)).await
+) -> Handled<Response> {
+    Box::pin(
+        async move { close(&trader, &caller, ClosePath::default(), (&headers, &uri, &body)).await },
+    )
 }
 
 /// `POST /api/aster/perp/{walletId}/close-position`.
 ///
 /// # Errors
 /// As [`close_position`].
-pub async fn close_of_wallet(
+pub fn close_of_wallet(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Response, ApiError> {
-    let path = ClosePath { wallet: Some(&wallet), ..ClosePath::default() };
-    close(&trader, &caller, path, (&headers, &uri, &body)).await
+) -> Handled<Response> {
+    Box::pin(async move {
+        let path = ClosePath { wallet: Some(&wallet), ..ClosePath::default() };
+        close(&trader, &caller, path, (&headers, &uri, &body)).await
+    })
 }
 
 /// `POST /api/hyperliquid/{walletId}/positions/close/{symbol}`.
 ///
 /// # Errors
 /// As [`close_position`].
-pub async fn close_of_market(
+pub fn close_of_market(
     State(trader): State<Trader>,
     caller: Caller,
     PathNames(wallet, symbol): PathNames,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Response, ApiError> {
-    let path = ClosePath { wallet: Some(&wallet), symbol: Some(&symbol), all: false };
-    close(&trader, &caller, path, (&headers, &uri, &body)).await
+) -> Handled<Response> {
+    Box::pin(async move {
+        let path = ClosePath { wallet: Some(&wallet), symbol: Some(&symbol), all: false };
+        close(&trader, &caller, path, (&headers, &uri, &body)).await
+    })
 }
 
 /// `POST /api/hyperliquid/{walletId}/positions/close-all`.
 ///
 /// # Errors
 /// As [`close_position`].
-pub async fn close_all(
+pub fn close_all(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Response, ApiError> {
-    let path = ClosePath { wallet: Some(&wallet), symbol: None, all: true };
-    close(&trader, &caller, path, (&headers, &uri, &body)).await
+) -> Handled<Response> {
+    Box::pin(async move {
+        let path = ClosePath { wallet: Some(&wallet), symbol: None, all: true };
+        close(&trader, &caller, path, (&headers, &uri, &body)).await
+    })
 }
 
 async fn close(
@@ -282,34 +301,38 @@ async fn close(
 ///
 /// # Errors
 /// When the request is invalid or nothing was placed.
-pub async fn place_of_wallet(
+pub fn place_of_wallet(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Response, ApiError> {
-    let key = key_of(&headers)?;
-    let request =
-        PlaceOrderRequest::read_at(trader.exchange(), Some(&wallet), &headers, &uri, &body)?;
-    place(&trader, &caller, request, key).await
+) -> Handled<Response> {
+    Box::pin(async move {
+        let key = key_of(&headers)?;
+        let request =
+            PlaceOrderRequest::read_at(trader.exchange(), Some(&wallet), &headers, &uri, &body)?;
+        place(&trader, &caller, request, key).await
+    })
 }
 
 /// `GET /api/hyperliquid/{walletId}/orders/historical`: returns the last orders in any state.
 ///
 /// # Errors
 /// When the request is invalid or the exchange cannot be asked.
-pub async fn past_orders(
+pub fn past_orders(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(wallet): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<PastOrdersBody>, ApiError> {
-    let names = orders_of_wallet(Some(&wallet), &headers, &uri)?;
-    let wallet = wallet_of(&trader, &caller, names).await?;
-    let orders = trader.past_orders(&caller, &wallet).await;
-    let orders = done(&trader, Action::PastOrders, orders)?;
-    Ok(Json(PastOrdersBody::new(orders, trader.clock().now_ms())))
+) -> Handled<Json<PastOrdersBody>> {
+    Box::pin(async move {
+        let names = orders_of_wallet(Some(&wallet), &headers, &uri)?;
+        let wallet = wallet_of(&trader, &caller, names).await?;
+        let orders = trader.past_orders(&caller, &wallet).await;
+        let orders = done(&trader, Action::PastOrders, orders)?;
+        Ok(Json(PastOrdersBody::new(orders, trader.clock().now_ms())))
+    })
 }

@@ -1,8 +1,12 @@
 //! What the handlers of orders and of accounts share: the wallet of a request, and the response to an
 //! operation.
 
+use std::convert::Infallible;
+
 use axum::Json;
+use axum::extract::FromRequestParts;
 use domain::ids::WalletRef;
+use http::request::Parts;
 
 use super::error::Action;
 use crate::api::error::ApiError;
@@ -10,6 +14,19 @@ use crate::api::responses::DataBody;
 use crate::api::wallet_names::WalletNames;
 use crate::caller::Caller;
 use crate::orders::{TradeError, Trader};
+
+/// The orders of a request: the route's, or on Lighter those with the caller's key.
+#[derive(Clone, Debug)]
+pub struct Desk(pub Trader);
+
+impl FromRequestParts<Trader> for Desk {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, trader: &Trader) -> Result<Self, Infallible> {
+        let own = parts.extensions.get::<Self>().cloned();
+        Ok(own.unwrap_or_else(|| Self(trader.clone())))
+    }
+}
 
 /// Returns the wallet that a request names.
 pub(super) async fn wallet_of(

@@ -47,11 +47,13 @@ pub enum Action {
     Fills,
     /// Listing past orders.
     PastOrders,
+    /// Storing, reading or deleting a key of Lighter.
+    Credentials,
 }
 
 impl Action {
     /// All operations, in declaration order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Place,
         Self::Modify,
         Self::Cancel,
@@ -65,6 +67,7 @@ impl Action {
         Self::Balances,
         Self::Fills,
         Self::PastOrders,
+        Self::Credentials,
     ];
 
     pub(super) const fn failed(self) -> &'static str {
@@ -82,6 +85,7 @@ impl Action {
             Self::Balances => "Failed to fetch balances",
             Self::Fills => "Failed to fetch fills",
             Self::PastOrders => "Failed to fetch past orders",
+            Self::Credentials => "Failed to check the credentials",
         }
     }
 
@@ -101,6 +105,7 @@ impl Action {
             Self::Balances => "Failed to fetch balances: timeout",
             Self::Fills => "Failed to fetch fills: timeout",
             Self::PastOrders => "Failed to fetch past orders: timeout",
+            Self::Credentials => "Failed to check the credentials: timeout",
         }
     }
 
@@ -164,6 +169,7 @@ impl ApiError {
             TradeError::SymbolMismatch { symbol } => {
                 Self::bad_request(format!("symbol contradicts the order, which is of {symbol}"))
             }
+            TradeError::KeyNotListed => key_not_listed(),
             TradeError::NoOrder => Self::missing("orders"),
             TradeError::Timeout(cause) => {
                 tracing::warn!(%cause, "exchange did not respond");
@@ -189,6 +195,7 @@ impl ApiError {
             | TradeError::UnreadableKey(_)
             | TradeError::SignHyperliquid(_)
             | TradeError::SignAster(_)
+            | TradeError::SignLighter(_)
             | TradeError::DamagedOrder(_) => Self::internal(failed, &error).advise(REPEAT),
         }
     }
@@ -236,6 +243,13 @@ fn not_placed(failed: &'static str, id: &ClientOrderId) -> ApiError {
         .of_order(id)
 }
 
+fn key_not_listed() -> ApiError {
+    ApiError::new(422, "API_KEY_NOT_LISTED", "Lighter does not list this API key").advise(
+        "Check apiKeyPrivateKey, apiKeyIndex and accountIndex: the slot of the account has another \
+         public key, or none.",
+    )
+}
+
 fn cancel_unknown() -> ApiError {
     ApiError::new(504, "ORDER_UNKNOWN", "The outcome of the cancellation is not known yet")
         .advise("Retry the call; it cancels what is still open.")
@@ -272,6 +286,10 @@ pub(super) fn no_credential(exchange: Exchange, gap: CredentialGap) -> ApiError 
     let name = Profile::of(exchange).name;
     let error = format!("Missing or invalid credentials for {name}");
     ApiError::new(404, "API_KEY_NOT_FOUND", error).advise(match gap {
+        CredentialGap::Missing | CredentialGap::AgentUnknown if exchange == Exchange::Lighter => {
+            "Check apiKeyPrivateKey, apiKeyIndex and accountIndex, or store them with PUT \
+             /api/trading/lighter/credentials."
+        }
         CredentialGap::Missing => "Register the wallet with this exchange first.",
         CredentialGap::Pending => "Retry the registration; it resumes where it stopped.",
         CredentialGap::Expired => "The API key has expired. Rotate it, then retry the call.",

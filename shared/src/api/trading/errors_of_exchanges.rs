@@ -49,7 +49,9 @@ pub(super) const fn named(code: TradeCode) -> Option<(&'static str, &'static str
         | TradeCode::Expired
         | TradeCode::NonceTooLow
         | TradeCode::SignatureFault
-        | TradeCode::OurFault => return None,
+        | TradeCode::OurFault
+        | TradeCode::RegionBlocked
+        | TradeCode::SignerOutdated => return None,
     })
 }
 
@@ -70,6 +72,8 @@ pub(super) fn refused(exchange: Exchange, action: Action, refusal: &TradeRefusal
             return busy(failed, Busy::Limited { retry_after_s });
         }
         TradeCode::Expired | TradeCode::NonceTooLow => attempt_refused(failed),
+        TradeCode::RegionBlocked => region_blocked(),
+        TradeCode::SignerOutdated => signer_outdated(failed),
         TradeCode::SignatureFault | TradeCode::OurFault => {
             return ApiError::internal(failed, text);
         }
@@ -80,6 +84,22 @@ pub(super) fn refused(exchange: Exchange, action: Action, refusal: &TradeRefusal
         },
     };
     error.detail(|details| details.exchange_message = Some(text.clone()))
+}
+
+/// Makes the error of an exchange that serves nobody from a region.
+fn region_blocked() -> ApiError {
+    ApiError::new(403, "EXCHANGE_REGION_BLOCKED", "The exchange does not serve this region").advise(
+        "The exchange excludes the region of this deployment. A retry does not help. Ask the operator, \
+         who must observe the exchange's terms.",
+    )
+}
+
+/// Makes the error of an exchange that requires another form of signatures.
+fn signer_outdated(failed: &'static str) -> ApiError {
+    ApiError::new(502, "EXCHANGE_UPGRADE_REQUIRED", failed).advise(
+        "The exchange requires a newer form of signatures. Nothing was executed. The operator is \
+         informed, and must update the service.",
+    )
 }
 
 /// Makes the error of an attempt that arrived too late, or whose nonce was overtaken.

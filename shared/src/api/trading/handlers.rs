@@ -1,14 +1,14 @@
 //! The handlers of orders. One function per exchange and operation mounts each.
 
+use crate::api::Handled;
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::ids::Exchange;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
-use super::desk::{done, failed, respond, wallet_of};
+use super::desk::{Desk, done, failed, respond, wallet_of};
 use super::error::Action;
 use super::orders::{BatchData, BatchEntry, CanceledData, OpenOrdersBody, OrderData};
 use crate::api::body::{JsonBody, PathName};
@@ -31,16 +31,18 @@ const CLIENT_ORDER_ID: HeaderName = HeaderName::from_static("client-order-id");
 ///
 /// # Errors
 /// When the request is invalid or nothing was placed.
-pub async fn place_orders(
-    State(trader): State<Trader>,
+pub fn place_orders(
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Response, ApiError> {
-    let key = key_of(&headers)?;
-    let request = PlaceOrderRequest::read(trader.exchange(), &headers, &uri, &body)?;
-    place(&trader, &caller, request, key).await
+) -> Handled<Response> {
+    Box::pin(async move {
+        let key = key_of(&headers)?;
+        let request = PlaceOrderRequest::read(trader.exchange(), &headers, &uri, &body)?;
+        place(&trader, &caller, request, key).await
+    })
 }
 
 /// Places the orders of a request.
@@ -175,21 +177,23 @@ pub(super) fn with_data(error: ApiError, data: &impl Serialize) -> ApiError {
 ///
 /// # Errors
 /// When the request is invalid or the order was not changed.
-pub async fn modify_order(
-    State(trader): State<Trader>,
+pub fn modify_order(
+    Desk(trader): Desk,
     caller: Caller,
     PathName(order): PathName,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Json<DataBody<OrderData>>, ApiError> {
-    let order = order_name(&order)?;
-    let ModifyOrder { wallet_id_or_address, price, quantity, symbol } =
-        ModifyOrder::read(&headers, &uri, &body)?;
-    let wallet = wallet_of(&trader, &caller, wallet_id_or_address).await?;
-    let change = ChangeRequest { price, quantity };
-    let changed = trader.modify(&caller, &wallet, &order, &change, symbol.as_ref()).await;
-    respond_order(&trader, Action::Modify, changed)
+) -> Handled<Json<DataBody<OrderData>>> {
+    Box::pin(async move {
+        let order = order_name(&order)?;
+        let ModifyOrder { wallet_id_or_address, price, quantity, symbol } =
+            ModifyOrder::read(&headers, &uri, &body)?;
+        let wallet = wallet_of(&trader, &caller, wallet_id_or_address).await?;
+        let change = ChangeRequest { price, quantity };
+        let changed = trader.modify(&caller, &wallet, &order, &change, symbol.as_ref()).await;
+        respond_order(&trader, Action::Modify, changed)
+    })
 }
 
 /// Returns the response to an operation on one order.
@@ -205,71 +209,79 @@ fn respond_order(
 ///
 /// # Errors
 /// When the request is invalid or the order was not cancelled.
-pub async fn cancel_order(
-    State(trader): State<Trader>,
+pub fn cancel_order(
+    Desk(trader): Desk,
     caller: Caller,
     PathName(order): PathName,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Json<DataBody<OrderData>>, ApiError> {
-    let order = order_name(&order)?;
-    let CancelOrders { names, symbol } = CancelOrders::read(&headers, &uri, &body)?;
-    let wallet = wallet_of(&trader, &caller, names).await?;
-    let canceled = trader.cancel(&caller, &wallet, &order, symbol.as_ref()).await;
-    respond_order(&trader, Action::Cancel, canceled)
+) -> Handled<Json<DataBody<OrderData>>> {
+    Box::pin(async move {
+        let order = order_name(&order)?;
+        let CancelOrders { names, symbol } = CancelOrders::read(&headers, &uri, &body)?;
+        let wallet = wallet_of(&trader, &caller, names).await?;
+        let canceled = trader.cancel(&caller, &wallet, &order, symbol.as_ref()).await;
+        respond_order(&trader, Action::Cancel, canceled)
+    })
 }
 
 /// `DELETE /api/trading/{exchange}/orders?symbol=`: cancels all open orders of a market.
 ///
 /// # Errors
 /// When the request is invalid, or the state of an order is unknown after it.
-pub async fn cancel_orders(
-    State(trader): State<Trader>,
+pub fn cancel_orders(
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Json<DataBody<CanceledData>>, ApiError> {
-    let CancelOrders { names, symbol } = CancelOrders::read(&headers, &uri, &body)?;
-    let symbol = symbol.ok_or_else(|| ApiError::missing("symbol"))?;
-    let wallet = wallet_of(&trader, &caller, names).await?;
-    let orders = trader.cancel_all(&caller, &wallet, &symbol).await;
-    let orders = done(&trader, Action::CancelAll, orders)?;
-    Ok(respond(&trader, CanceledData::new(symbol.into(), orders)))
+) -> Handled<Json<DataBody<CanceledData>>> {
+    Box::pin(async move {
+        let CancelOrders { names, symbol } = CancelOrders::read(&headers, &uri, &body)?;
+        let symbol = symbol.ok_or_else(|| ApiError::missing("symbol"))?;
+        let wallet = wallet_of(&trader, &caller, names).await?;
+        let orders = trader.cancel_all(&caller, &wallet, &symbol).await;
+        let orders = done(&trader, Action::CancelAll, orders)?;
+        Ok(respond(&trader, CanceledData::new(symbol.into(), orders)))
+    })
 }
 
 /// `GET /api/trading/{exchange}/orders?symbol=`: returns the open orders.
 ///
 /// # Errors
 /// When the request is invalid or the exchange cannot be asked.
-pub async fn open_orders(
-    State(trader): State<Trader>,
+pub fn open_orders(
+    Desk(trader): Desk,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<OpenOrdersBody>, ApiError> {
-    let (names, symbol) = orders_in_query(&headers, &uri)?;
-    let wallet = wallet_of(&trader, &caller, names).await?;
-    let orders = trader.open_orders(&caller, &wallet, symbol.as_ref()).await;
-    let orders = done(&trader, Action::OpenOrders, orders)?;
-    Ok(Json(OpenOrdersBody::new(orders, trader.clock().now_ms())))
+) -> Handled<Json<OpenOrdersBody>> {
+    Box::pin(async move {
+        let (names, symbol) = orders_in_query(&headers, &uri)?;
+        let wallet = wallet_of(&trader, &caller, names).await?;
+        let orders = trader.open_orders(&caller, &wallet, symbol.as_ref()).await;
+        let orders = done(&trader, Action::OpenOrders, orders)?;
+        Ok(Json(OpenOrdersBody::new(orders, trader.clock().now_ms())))
+    })
 }
 
 /// `GET /api/trading/{exchange}/orders/{orderId}/status`: returns an order in its present state.
 ///
 /// # Errors
 /// When the request is invalid, the exchange has no such order, or it cannot be asked.
-pub async fn order_status(
-    State(trader): State<Trader>,
+pub fn order_status(
+    Desk(trader): Desk,
     caller: Caller,
     PathName(order): PathName,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<DataBody<OrderData>>, ApiError> {
-    let order = order_name(&order)?;
-    let (names, symbol) = orders_in_query(&headers, &uri)?;
-    let wallet = wallet_of(&trader, &caller, names).await?;
-    let order = trader.status(&caller, &wallet, &order, symbol.as_ref()).await;
-    respond_order(&trader, Action::Status, order)
+) -> Handled<Json<DataBody<OrderData>>> {
+    Box::pin(async move {
+        let order = order_name(&order)?;
+        let (names, symbol) = orders_in_query(&headers, &uri)?;
+        let wallet = wallet_of(&trader, &caller, names).await?;
+        let order = trader.status(&caller, &wallet, &order, symbol.as_ref()).await;
+        respond_order(&trader, Action::Status, order)
+    })
 }

@@ -10,6 +10,7 @@ mod errors_of_accounts;
 mod errors_of_exchanges;
 mod fills;
 mod handlers;
+mod lighter;
 mod orders;
 mod policy;
 #[cfg(test)]
@@ -26,6 +27,11 @@ pub use fills::{FillsBody, LeverageData};
 pub use handlers::{
     batch_refused, cancel_order, cancel_orders, modify_order, open_orders, order_status,
     place_orders,
+};
+pub use lighter::{
+    KeyDeleted, LighterKeyData, LighterKeys, StoreLighterKey, delete_lighter_key, get_lighter_key,
+    key_in_query_refused, lighter_account_errors, lighter_balances, lighter_key_not_stored,
+    lighter_positions, set_lighter_key, two_lighter_keys,
 };
 pub use orders::{BatchData, CanceledData, OpenOrdersBody, OrderData};
 pub use policy::{

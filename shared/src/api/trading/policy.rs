@@ -1,5 +1,6 @@
 //! Trading policies over HTTP.
 
+use crate::api::Handled;
 use axum::Json;
 use axum::extract::State;
 use domain::clock::Clock;
@@ -71,18 +72,20 @@ impl PolicyWrites {
 ///
 /// # Errors
 /// When the request is invalid, or the table cannot be read.
-pub async fn get_policy(
+pub fn get_policy(
     State(PolicyReads { store, clock }): State<PolicyReads>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<DataBody<PolicyData>>, ApiError> {
-    let names = WalletNames::perhaps_in_request(&headers, &uri, None)?;
-    let wallet_id = wallet_id(&store, &caller.tenant, names).await?;
-    let policies = store.trading_policies(&caller.tenant, wallet_id, &clock).await?;
-    let policies = policies.ok_or_else(ApiError::wallet_not_found)?;
-    let now_ms = clock.now_ms();
-    Ok(Json(DataBody::new(None, PolicyData::new(&policies, wallet_id, now_ms), now_ms)))
+) -> Handled<Json<DataBody<PolicyData>>> {
+    Box::pin(async move {
+        let names = WalletNames::perhaps_in_request(&headers, &uri, None)?;
+        let wallet_id = wallet_id(&store, &caller.tenant, names).await?;
+        let policies = store.trading_policies(&caller.tenant, wallet_id, &clock).await?;
+        let policies = policies.ok_or_else(ApiError::wallet_not_found)?;
+        let now_ms = clock.now_ms();
+        Ok(Json(DataBody::new(None, PolicyData::new(&policies, wallet_id, now_ms), now_ms)))
+    })
 }
 
 /// `PUT /api/trading/policy`: replaces the tenant's policy, or a wallet's override. A change that
@@ -90,22 +93,24 @@ pub async fn get_policy(
 ///
 /// # Errors
 /// When the request is invalid, the key lacks a scope, or the policy cannot be written.
-pub async fn set_policy(
+pub fn set_policy(
     State(PolicyWrites { store, clock, random, delay_ms }): State<PolicyWrites>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
     body: JsonBody,
-) -> Result<Json<DataBody<PolicyData>>, ApiError> {
-    let (names, fields) = SetTradingPolicy::read(&headers, &uri, &body)?.fields();
-    let wallet_id = wallet_id(&store, &caller.tenant, names).await?;
-    let may_loosen = caller.scopes.contains(Scope::Admin);
-    let tenant = caller.tenant.clone();
-    let change = PolicyChange { tenant, wallet_id, fields, may_loosen, delay_ms };
-    let changed = store.change_trading_policy(&change, &clock, &random).await;
-    let (policies, _) = changed.map_err(trading_policy_error)?;
-    let now_ms = clock.now_ms();
-    Ok(Json(DataBody::new(None, PolicyData::new(&policies, wallet_id, now_ms), now_ms)))
+) -> Handled<Json<DataBody<PolicyData>>> {
+    Box::pin(async move {
+        let (names, fields) = SetTradingPolicy::read(&headers, &uri, &body)?.fields();
+        let wallet_id = wallet_id(&store, &caller.tenant, names).await?;
+        let may_loosen = caller.scopes.contains(Scope::Admin);
+        let tenant = caller.tenant.clone();
+        let change = PolicyChange { tenant, wallet_id, fields, may_loosen, delay_ms };
+        let changed = store.change_trading_policy(&change, &clock, &random).await;
+        let (policies, _) = changed.map_err(trading_policy_error)?;
+        let now_ms = clock.now_ms();
+        Ok(Json(DataBody::new(None, PolicyData::new(&policies, wallet_id, now_ms), now_ms)))
+    })
 }
 
 /// Returns the id of the wallet that a request names, if it names one.

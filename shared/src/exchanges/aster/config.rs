@@ -20,6 +20,8 @@ pub struct AsterConfig {
     pub url: Url,
     /// `ASTER_SPOT_URL`: the spot API V3. Defaults to the host derived from `ASTER_URL`.
     pub spot_url: Url,
+    /// The public API, which estimates the fee of a withdrawal: the host derived from `ASTER_URL`.
+    pub public_url: Url,
     /// `ASTER_SIGNATURE_CHAIN_ID`: chain id of a wallet's approval; default 56.
     pub signature_chain_id: u64,
     /// `ASTER_CHAIN`; defaults to `HYPERLIQUID_CHAIN`.
@@ -71,6 +73,7 @@ impl AsterConfig {
         Ok(Self {
             v1_url,
             spot_url,
+            public_url: aster_public_url(&url),
             url,
             chain,
             signature_chain_id: env
@@ -95,15 +98,26 @@ impl AsterConfig {
 /// V3. Any other URL serves both.
 #[must_use]
 pub fn aster_spot_url(url: &Url) -> Url {
-    let mut spot = url.clone();
+    at_host(url, "sapi.asterdex.com", "sapi.asterdex-testnet.com")
+}
+
+/// Returns the URL of Aster's public API for a URL of its futures API V3. Any other URL serves both.
+#[must_use]
+pub fn aster_public_url(url: &Url) -> Url {
+    at_host(url, "www.asterdex.com", "www.asterdex-testnet.com")
+}
+
+/// Returns the URL with the host of its network. A URL of neither network stays as it is.
+fn at_host(url: &Url, mainnet: &str, testnet: &str) -> Url {
+    let mut moved = url.clone();
     let host = match network_of(url) {
-        Some(HyperliquidChain::Mainnet) => "sapi.asterdex.com",
-        Some(HyperliquidChain::Testnet) => "sapi.asterdex-testnet.com",
-        None => return spot,
+        Some(HyperliquidChain::Mainnet) => mainnet,
+        Some(HyperliquidChain::Testnet) => testnet,
+        None => return moved,
     };
     // Both are hostnames, so this cannot fail. If it did, the futures host would refuse the call.
-    let _ = spot.set_host(Some(host));
-    spot
+    let _ = moved.set_host(Some(host));
+    moved
 }
 
 #[cfg(test)]
@@ -119,5 +133,7 @@ mod tests {
         ] {
             assert_eq!(aster_spot_url(&Url::parse(futures).unwrap()).as_str(), spot);
         }
+        let public = aster_public_url(&Url::parse("https://fapi.asterdex.com/").unwrap());
+        assert_eq!(public.as_str(), "https://www.asterdex.com/");
     }
 }

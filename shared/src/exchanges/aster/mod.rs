@@ -4,6 +4,7 @@
 pub mod answer;
 mod builder;
 pub(super) mod config;
+pub mod money;
 mod profile;
 pub mod trade;
 pub mod v1;

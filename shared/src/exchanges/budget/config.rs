@@ -8,7 +8,7 @@ use crate::exchanges::profile::Profile;
 /// What the budgets are sized by.
 #[derive(Clone, Debug)]
 pub struct BudgetConfig {
-    /// `ASTER_WEIGHT_PER_MINUTE`, `HYPERLIQUID_WEIGHT_PER_MINUTE`: how much of an exchange's weight
+    /// `ASTER_WEIGHT_PER_MINUTE`, `HYPERLIQUID_WEIGHT_PER_MINUTE`, `LIGHTER_WEIGHT_PER_MINUTE`: how much of an exchange's weight
     /// may be used; see [`Profile::weight_per_minute`] when not set.
     pub per_minute: PerExchange<u64>,
     /// `EGRESS_ADDRESS`: names the address that calls leave from; `shared` when not set.
@@ -37,9 +37,9 @@ impl BudgetConfig {
     /// # Errors
     /// Names the variable.
     pub fn from_env(env: &Env<'_>) -> Result<Self, ConfigError> {
-        // The dearest call weighs 60, and must fit into half of a minute's weight.
-        let weight =
-            |text: &str| text.parse().ok().filter(|weight| (200..=100_000).contains(weight));
+        let weight = |least: u64| {
+            move |text: &str| text.parse().ok().filter(|weight| (least..=100_000).contains(weight))
+        };
         let percent = |text: &str| text.parse().ok().filter(|percent| (1..=100).contains(percent));
         let plain = |text: &str| {
             let fits = text.len() <= 64
@@ -48,9 +48,14 @@ impl BudgetConfig {
         };
         let ours = Self::default();
         let mut per_minute = ours.per_minute;
-        for exchange in Exchange::ALL {
+        for exchange in Exchange::TRADED {
             let name = Profile::of(exchange).weight_variable;
-            if let Some(set) = env.parsed(name, "a number from 200 to 100000", weight)? {
+            let (least, want) = match exchange {
+                // The dearest call weighs 60, and must fit into half of a minute's weight.
+                Exchange::Aster | Exchange::Hyperliquid => (200, "a number from 200 to 100000"),
+                Exchange::Lighter => (20, "a number from 20 to 100000"),
+            };
+            if let Some(set) = env.parsed(name, want, weight(least))? {
                 per_minute[exchange] = set;
             }
         }

@@ -26,6 +26,11 @@ impl Trader {
     ) -> Result<Balances, TradeError> {
         match &self.client.wire {
             Wire::Aster(client) => self.aster_balances(client, reads, until_ms).await,
+            Wire::Lighter(client) => {
+                let tenant = &reads.account.tenant;
+                let read = async { Ok(self.client.lighter_account(client, tenant).await?) };
+                Ok(self.until(until_ms, read).await?.balances)
+            }
             Wire::Hyperliquid(client) => {
                 self.until(until_ms, self.hyperliquid_balances(client, reads)).await
             }
@@ -69,7 +74,7 @@ impl Trader {
         client: &HyperliquidClient,
         reads: &Reads,
     ) -> Result<Balances, TradeError> {
-        let (tenant, wallet) = (&reads.account.tenant, reads.view.wallet.address);
+        let (tenant, wallet) = (&reads.account.tenant, reads.view.address());
         let mode = self.client.account_mode(client, tenant, wallet).await?;
         let main = self.client.perps(client, tenant, wallet, "").await?;
         let others = match mode {
@@ -88,7 +93,7 @@ impl Trader {
         client: &HyperliquidClient,
         reads: &Reads,
     ) -> Result<Vec<DexAccount>, TradeError> {
-        let (tenant, wallet) = (&reads.account.tenant, reads.view.wallet.address);
+        let (tenant, wallet) = (&reads.account.tenant, reads.view.address());
         let markets = self.markets(tenant);
         let dexs = markets.all_dexs(client).await?;
         let others = dexs.iter().filter(|dex| !dex.name.is_empty());

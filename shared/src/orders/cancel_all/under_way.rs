@@ -106,6 +106,6 @@ impl Trader {
 const fn signed_at_ms(account: &TradingAccount, submission: &Submission) -> u64 {
     match account.exchange {
         domain::ids::Exchange::Aster => submission.nonce / 1_000,
-        domain::ids::Exchange::Hyperliquid => submission.nonce,
+        domain::ids::Exchange::Hyperliquid | domain::ids::Exchange::Lighter => submission.nonce,
     }
 }

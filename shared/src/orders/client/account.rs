@@ -1,12 +1,12 @@
 //! Questions about an account, and changes of its leverage.
 
-use domain::eth::{Address, AgentKey};
+use domain::eth::Address;
 use domain::ids::Tenant;
+use lighter_signer::{Action as LighterAction, MarginMode as LighterMargin};
 
 use super::call::Asker;
-use super::wire::Wire;
+use super::wire::{Wire, market_index};
 use super::{Question, TradeClient};
-use crate::exchanges::LookupError;
 use crate::exchanges::account::{
     AccountBalance, AccountMode, AccountPosition, LeverageSet, LeverageState, LeverageStep,
     MarginMode,
@@ -20,8 +20,14 @@ use crate::exchanges::hyperliquid::trade::account::{PerpsAccount, SpotBalance};
 use crate::exchanges::hyperliquid::trade::action::{Action, Leverage};
 use crate::exchanges::hyperliquid::trade::answer::Sender;
 use crate::exchanges::hyperliquid::trade::history::ENTRIES_PER_WEIGHT;
+use crate::exchanges::lighter::trade::Client as LighterClient;
+use crate::exchanges::lighter::trade::account::Account as LighterAccount;
+use crate::exchanges::lighter::trade::markets::WHOLE_MARGIN;
+use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Sent, TradeCode, TradeRefusal};
+use crate::exchanges::{LookupError, Unclear};
 use crate::orders::TradeError;
+use crate::orders::access::SigningKey;
 use crate::store::StoredSymbol;
 
 /// Request weight of one of Hyperliquid's states of an account.
@@ -48,7 +54,22 @@ impl TradeClient {
                 let dex = within.unwrap_or_default();
                 Ok(self.perps(client, tenant, asker.wallet, dex).await?.positions)
             }
+            Wire::Lighter(client) => {
+                let mut positions = self.lighter_account(client, tenant).await?.positions;
+                positions.retain(|it| within.is_none_or(|market| it.symbol == market));
+                Ok(positions)
+            }
         }
+    }
+
+    /// Reads the account of Lighter that the client names.
+    pub(in crate::orders) async fn lighter_account(
+        &self,
+        client: &LighterClient,
+        tenant: &Tenant,
+    ) -> Result<LighterAccount, AskError> {
+        let index = client.account_index().ok_or_else(|| not_offered("no account is named"))?;
+        self.ask(tenant, 1, || Box::pin(client.account(index))).await
     }
 
     /// Reads the account of the perpetuals of one of Hyperliquid's DEXs.
@@ -182,14 +203,20 @@ impl TradeClient {
                 });
                 state.await
             }
+            Wire::Lighter(client) => {
+                let index = client.account_index();
+                let index = index.ok_or_else(|| not_offered("no account is named"))?;
+                self.ask(tenant, 1, || Box::pin(client.leverage(index, name))).await
+            }
         }
     }
 
     /// Signs and sends one step of a change of leverage. The caller has taken its weight.
     pub(in crate::orders) async fn set_leverage(
         &self,
+        tenant: &Tenant,
         nonce: u64,
-        (user, key): (Address, &AgentKey),
+        (user, key): (Address, &SigningKey),
         symbol: &StoredSymbol,
         step: LeverageStep,
     ) -> Result<Sent<LeverageSet>, TradeError> {
@@ -200,26 +227,71 @@ impl TradeClient {
                     is_cross: state.margin_mode == MarginMode::Cross,
                     leverage: state.leverage,
                 });
+                let key = key.agent()?;
                 let signed = client.sign(&action, nonce, key)?;
                 let sender = Sender { wallet: user, agent: key.address(), is_first: true };
                 changed(client.set_leverage(&signed.body, sender).await)
             }
             (Wire::Aster(client), LeverageStep::MarginMode(mode)) => {
                 let params = Params::margin_type(&symbol.name, mode);
-                let reader = Reader { user, key };
+                let reader = Reader { user, key: key.agent()? };
                 let signed = client.sign(Call::MarginType, &params, nonce, reader)?;
                 client.set_leverage(&signed).await
             }
             (Wire::Aster(client), LeverageStep::Leverage(leverage)) => {
                 let params = Params::leverage(&symbol.name, leverage);
-                let signed = client.sign(Call::Leverage, &params, nonce, Reader { user, key })?;
+                let reader = Reader { user, key: key.agent()? };
+                let signed = client.sign(Call::Leverage, &params, nonce, reader)?;
                 client.set_leverage(&signed).await
+            }
+            (Wire::Lighter(client), LeverageStep::Both(state)) => {
+                let action = lighter_leverage(symbol, state)?;
+                let signed = client.sign(key.caller()?, action, nonce)?;
+                let sent = client.send(&signed.body, &signed.hash).await;
+                self.note_sent(&sent).await;
+                return Ok(self.executed_leverage(tenant, sent, &signed.hash).await);
             }
             _ => return Err(TradeError::DamagedOrder("a step of another exchange")),
         };
         self.note_sent(&sent).await;
         Ok(sent)
     }
+
+    /// Returns the outcome of a change that Lighter has taken.
+    async fn executed_leverage(
+        &self,
+        tenant: &Tenant,
+        sent: Sent<()>,
+        hash: &str,
+    ) -> Sent<LeverageSet> {
+        let Sent::Accepted(()) = sent else { return changed(sent) };
+        match self.executed(tenant, hash).await {
+            Ok(Executed::Done) => Sent::Accepted(LeverageSet::Changed),
+            Ok(Executed::Failed(refusal)) => Sent::Refused(refusal),
+            Ok(Executed::Absent | Executed::Pending) => {
+                let why = "the exchange has not executed the change yet".to_owned();
+                Sent::Unknown(Unclear::BadAnswer(why).into())
+            }
+            Err(error) => Sent::Unknown(Unclear::BadAnswer(error.to_string()).into()),
+        }
+    }
+}
+
+/// Returns the transaction that sets a leverage, whose fraction the market has.
+fn lighter_leverage(
+    symbol: &StoredSymbol,
+    state: LeverageState,
+) -> Result<LighterAction, TradeError> {
+    let fraction = WHOLE_MARGIN.checked_div(state.leverage);
+    let fraction = fraction.and_then(|fraction| u16::try_from(fraction).ok());
+    Ok(LighterAction::UpdateLeverage {
+        market_index: market_index(symbol)?,
+        initial_margin_fraction: fraction.ok_or(TradeError::DamagedOrder("no leverage"))?,
+        margin_mode: match state.margin_mode {
+            MarginMode::Cross => LighterMargin::Cross,
+            MarginMode::Isolated => LighterMargin::Isolated,
+        },
+    })
 }
 
 fn changed(sent: Sent<()>) -> Sent<LeverageSet> {

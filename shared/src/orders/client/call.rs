@@ -1,6 +1,7 @@
 //! The calls of both exchanges and their outcomes, in common terms.
 
-use domain::eth::{Address, AgentKey, AgentKeyError};
+use domain::eth::{Address, AgentKeyError};
+use lighter_signer::Action as LighterAction;
 
 use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade as aster;
@@ -9,6 +10,7 @@ use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid};
 use crate::exchanges::hyperliquid::trade::answer::Sender;
 use crate::exchanges::trade::{EntryOutcome, ExchangeOrder, Placed, TradeRefusal};
+use crate::orders::access::SigningKey;
 use crate::store::{SentMethod, Submission};
 
 /// A call that is not signed yet.
@@ -18,6 +20,8 @@ pub(in crate::orders) enum Unsigned {
     Aster(aster::Call, Params),
     /// An action of Hyperliquid.
     Hyperliquid(Action),
+    /// A transaction of Lighter.
+    Lighter(LighterAction),
 }
 
 /// An order in a call, as the response must name it.
@@ -65,6 +69,8 @@ pub(in crate::orders) enum Changed {
     Refused(TradeRefusal),
     /// The old order is gone, and the new one was refused.
     Lost(TradeRefusal),
+    /// The exchange has taken the change, and makes it later or not at all.
+    Taken,
 }
 
 /// The outcome of the cancellation of one order.
@@ -74,6 +80,8 @@ pub(in crate::orders) enum Cancelled {
     Done(Option<Box<ExchangeOrder>>),
     /// The order was not cancelled.
     Refused(TradeRefusal),
+    /// The exchange has taken the cancellation, and makes it later or not at all. Its hash names it.
+    Taken(String),
 }
 
 /// The asker of a question about a wallet.
@@ -82,7 +90,7 @@ pub(in crate::orders) struct Asker<'a> {
     /// The wallet.
     pub(in crate::orders) wallet: Address,
     /// Its agent. Aster answers no question without one.
-    pub(in crate::orders) key: Option<&'a AgentKey>,
+    pub(in crate::orders) key: Option<&'a SigningKey>,
 }
 
 /// The id of an order in a question or a cancellation.
@@ -108,6 +116,14 @@ impl<'a> LookupId<'a> {
         match self {
             Self::Exchange(id) => aster::params::OrderId::Exchange(id),
             Self::Client(text) => aster::params::OrderId::Client(text),
+        }
+    }
+
+    /// Returns the number: below 2^48 the client's, from there on the exchange's.
+    pub(super) fn of_lighter(self) -> Option<u64> {
+        match self {
+            Self::Exchange(id) => Some(id),
+            Self::Client(text) => text.parse().ok(),
         }
     }
 }
@@ -181,7 +197,8 @@ impl Outgoing<'_> {
 
 impl<'a> Asker<'a> {
     pub(super) fn reader(&self) -> Result<aster::Reader<'a>, AskError> {
-        let key = self.key.ok_or(LookupError::Unsigned(AgentKeyError))?;
+        let key = self.key.and_then(|key| key.agent().ok());
+        let key = key.ok_or(LookupError::Unsigned(AgentKeyError))?;
         Ok(aster::Reader { user: self.wallet, key })
     }
 }

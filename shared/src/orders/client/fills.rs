@@ -71,6 +71,7 @@ impl TradeClient {
             Wire::Hyperliquid(client) => {
                 self.hyperliquid_fills(client, asking, symbol, from_ms).await
             }
+            Wire::Lighter(_) => Err(not_offered("executions are not read from Lighter").into()),
         }
     }
 

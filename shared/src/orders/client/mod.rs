@@ -7,7 +7,7 @@ pub(super) mod fills;
 pub(super) mod wire;
 
 use domain::clock::Clock;
-use domain::eth::{Address, AgentKey};
+use domain::eth::Address;
 use domain::ids::{Exchange, Tenant};
 use futures_util::future::BoxFuture;
 use platform::metrics::{self, About, Metric};
@@ -17,8 +17,10 @@ use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::budget::{Answered, Budget, Busy, Claim};
 use crate::exchanges::http::SKEW_MS;
+use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, TradeCode, Unresolved};
 use crate::exchanges::{Unclear, aster};
+use crate::orders::access::SigningKey;
 use crate::store::StoredSymbol;
 use call::{Asker, Cancelled, Changed, Entry, LookupId, Outgoing};
 use wire::Wire;
@@ -28,6 +30,9 @@ const REPEATS: u32 = 2;
 
 /// The request weight of a signed call for one order.
 pub(super) const CALL_WEIGHT: u64 = 1;
+
+/// The waits before the questions about a transaction that was taken, in milliseconds.
+const EXECUTION_WAITS_MS: [u64; 4] = [250, 400, 700, 1_200];
 
 /// A signed call on its way.
 type Call<'a, T> = BoxFuture<'a, Sent<T>>;
@@ -53,6 +58,11 @@ impl TradeClient {
     /// Returns a client with the same connections and another budget.
     pub(super) fn with_budget(&self, budget: Budget) -> Self {
         Self { budget, ..self.clone() }
+    }
+
+    /// Returns a client with the same budget and another wire.
+    pub(super) fn with_wire(&self, wire: Wire) -> Self {
+        Self { wire, ..self.clone() }
     }
 
     pub(super) const fn exchange(&self) -> Exchange {
@@ -126,7 +136,7 @@ impl TradeClient {
     pub(super) async fn cancel(
         &self,
         nonce: u64,
-        asker: (Address, &AgentKey),
+        asker: (Address, &SigningKey),
         symbol: &StoredSymbol,
         id: LookupId<'_>,
     ) -> Result<Sent<Cancelled>, TradeError> {
@@ -141,7 +151,7 @@ impl TradeClient {
         &self,
         nonce: u64,
         wallet: Address,
-        key: &AgentKey,
+        key: &SigningKey,
     ) -> Result<Fence, Unresolved> {
         let fenced = self.wire.fence(nonce, wallet, key).await;
         match &fenced {
@@ -162,6 +172,7 @@ impl TradeClient {
         let weight = match self.exchange() {
             Exchange::Aster => aster::trade::Call::GetOrder.weight(),
             Exchange::Hyperliquid => 2,
+            Exchange::Lighter => 1,
         };
         self.ask(tenant, weight, || Box::pin(self.wire.look_up(asker, symbol, id))).await
     }
@@ -177,8 +188,35 @@ impl TradeClient {
             (Exchange::Aster, Some(_)) => aster::trade::Call::OpenOrders.weight(),
             (Exchange::Aster, None) => aster::trade::Call::AllOpenOrders.weight(),
             (Exchange::Hyperliquid, _) => 20,
+            (Exchange::Lighter, _) => 1,
         };
         self.ask(tenant, weight, || Box::pin(self.wire.open_orders(asker, within))).await
+    }
+
+    /// Asks what has become of a transaction of Lighter.
+    pub(super) async fn transaction(
+        &self,
+        tenant: &Tenant,
+        hash: &str,
+    ) -> Result<Executed, AskError> {
+        let Wire::Lighter(client) = &self.wire else {
+            return Err(account::not_offered("a transaction has no hash"));
+        };
+        self.ask(tenant, 1, || Box::pin(client.transaction(hash))).await
+    }
+
+    /// Asks what has become of a transaction that Lighter has taken, until it is executed or a few
+    /// seconds have passed. Orders of a standard account wait for 200 to 300 ms there.
+    pub(super) async fn executed(&self, tenant: &Tenant, hash: &str) -> Result<Executed, AskError> {
+        let mut last = Executed::Absent;
+        for wait_ms in EXECUTION_WAITS_MS {
+            self.clock.sleep_ms(wait_ms).await;
+            last = self.transaction(tenant, hash).await?;
+            if matches!(last, Executed::Done | Executed::Failed(_)) {
+                break;
+            }
+        }
+        Ok(last)
     }
 
     /// Asks a question, and again if it never arrived.
@@ -223,10 +261,16 @@ impl TradeClient {
                 TradeCode::RateLimited { retry_after_s } => {
                     self.budget.limited(retry_after_s).await;
                 }
-                TradeCode::SignatureFault => {
+                // Only an operator can resolve these: by a fix, a new version, or another region.
+                TradeCode::SignatureFault | TradeCode::SignerOutdated => {
+                    tracing::error!(
+                        text = refusal.text,
+                        "the exchange refuses the form of a signature"
+                    );
                     self.emit(Metric::SignatureFaults, 1);
                     self.budget.answered(Answered::Send).await;
                 }
+                TradeCode::RegionBlocked => self.note_blocked(&refusal.text).await,
                 _ => self.budget.answered(Answered::Send).await,
             },
             Sent::Accepted(_) => self.budget.answered(Answered::Send).await,

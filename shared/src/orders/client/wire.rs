@@ -1,8 +1,9 @@
-//! The two wires behind one set of calls. Each call sends one request.
+//! The wires of the exchanges behind one set of calls. Each call sends one request.
 
 use domain::clock::Clock;
-use domain::eth::{Address, AgentKey};
+use domain::eth::Address;
 use domain::ids::Exchange;
+use lighter_signer::Action as LighterAction;
 
 use super::call::{
     Asker, Cancelled, Changed, Entry, LookupId, Outgoing, SentOrder, Unsigned, entry_of,
@@ -16,8 +17,10 @@ use crate::exchanges::hyperliquid::trade::action::{self, Action, Cloid};
 use crate::exchanges::hyperliquid::trade::answer::{
     CancelOutcome, ModifyOutcome, NonceUse, Sender,
 };
+use crate::exchanges::lighter::trade as lighter;
 use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, Unresolved};
 use crate::orders::TradeError;
+use crate::orders::access::SigningKey;
 use crate::store::{SentMethod, StoredSymbol, Submission, SubmissionKind};
 use crate::trading::ids::ClientOrderId;
 
@@ -42,6 +45,8 @@ pub(in crate::orders) enum Wire {
     Aster(aster::Client),
     /// Hyperliquid.
     Hyperliquid(hyperliquid::Client),
+    /// Lighter.
+    Lighter(lighter::Client),
 }
 
 /// Converts the value of an accepted call.
@@ -59,11 +64,24 @@ fn unusable<T>() -> Sent<T> {
     Sent::Unknown(Unclear::BadAnswer("the stored bytes are not a call".to_owned()).into())
 }
 
+/// Returns the reason why the nonce of stored bytes is not used: a later one on Lighter does not prove
+/// that they have not executed, and their expiry ends them soon.
+fn no_fence() -> Unresolved {
+    Unclear::BadAnswer("the exchange ends these bytes by their expiry".to_owned()).into()
+}
+
+/// Returns the number of a market on Lighter.
+pub(in crate::orders) fn market_index(symbol: &StoredSymbol) -> Result<u16, TradeError> {
+    let asset = symbol.asset.and_then(|asset| u16::try_from(asset).ok());
+    asset.ok_or(TradeError::DamagedOrder("no market"))
+}
+
 impl Wire {
     pub(in crate::orders) const fn exchange(&self) -> Exchange {
         match self {
             Self::Aster(_) => Exchange::Aster,
             Self::Hyperliquid(_) => Exchange::Hyperliquid,
+            Self::Lighter(_) => Exchange::Lighter,
         }
     }
 
@@ -73,6 +91,7 @@ impl Wire {
         match self {
             Self::Aster(client) => client.skew_ms(),
             Self::Hyperliquid(client) => client.skew_ms(),
+            Self::Lighter(client) => client.skew_ms(),
         }
     }
 
@@ -87,23 +106,33 @@ impl Wire {
         call: &Unsigned,
         kind: SubmissionKind,
         nonce: u64,
-        asker: (Address, &AgentKey),
+        asker: (Address, &SigningKey),
         members: Vec<ClientOrderId>,
         clock: &Clock,
     ) -> Result<Submission, TradeError> {
         let (user, key) = asker;
         let now_ms = clock.now_ms();
+        let mut hash = None;
         let (method, path, body, expires_at_ms, final_at_ms) = match (self, call) {
             (Self::Hyperliquid(client), Unsigned::Hyperliquid(action)) => {
-                let signed = client.sign(action, nonce, key)?;
+                let signed = client.sign(action, nonce, key.agent()?)?;
                 let expires_at_ms = signed.expires_after_ms.unwrap_or(now_ms);
                 // By the local clock, which may be ahead of the exchange's.
                 let final_at_ms = expires_at_ms + self.ahead_ms() + MARGIN_MS;
                 let path = hyperliquid::Client::PATH.to_owned();
                 (SentMethod::Post, path, signed.body, expires_at_ms, final_at_ms)
             }
+            (Self::Lighter(client), Unsigned::Lighter(action)) => {
+                let signed = client.sign(key.caller()?, action.clone(), nonce)?;
+                hash = Some(signed.hash);
+                let expires_at_ms = signed.expires_at_ms;
+                let final_at_ms = expires_at_ms + self.ahead_ms() + MARGIN_MS;
+                let path = lighter::Client::PATH.to_owned();
+                (SentMethod::Post, path, signed.body, expires_at_ms, final_at_ms)
+            }
             (Self::Aster(client), Unsigned::Aster(call, params)) => {
-                let signed = client.sign(*call, params, nonce, aster::Reader { user, key })?;
+                let reader = aster::Reader { user, key: key.agent()? };
+                let signed = client.sign(*call, params, nonce, reader)?;
                 let method = match call.method() {
                     aster::Method::Put => SentMethod::Put,
                     _ => SentMethod::Post,
@@ -116,7 +145,7 @@ impl Wire {
             }
             _ => return Err(TradeError::DamagedOrder("a call of another exchange")),
         };
-        let agent = key.address();
+        let agent = key.address()?;
         let fenced = false;
         Ok(Submission {
             kind,
@@ -129,6 +158,7 @@ impl Wire {
             final_at_ms,
             members,
             fenced,
+            hash,
         })
     }
 
@@ -156,6 +186,11 @@ impl Wire {
                     _ => unusable(),
                 }
             }
+            Self::Lighter(client) => {
+                // The exchange has taken the transaction. What becomes of it is asked by its hash.
+                let taken = || out.orders.iter().map(|_| Entry::Unknown).collect();
+                accepted(client.send_stored(out.submission).await, |()| taken())
+            }
         }
     }
 
@@ -177,6 +212,9 @@ impl Wire {
                 let sent = client.change(&signed, &order.symbol).await;
                 accepted(sent, |order| Changed::Made(order.as_ref().into()))
             }
+            Self::Lighter(client) => {
+                accepted(client.send_stored(out.submission).await, |()| Changed::Taken)
+            }
         }
     }
 
@@ -186,14 +224,18 @@ impl Wire {
         &self,
         nonce: u64,
         wallet: Address,
-        key: &AgentKey,
+        key: &SigningKey,
     ) -> Result<Fence, Unresolved> {
+        let Ok(agent) = key.agent() else { return Err(no_fence()) };
         match self {
-            Self::Hyperliquid(client) => match client.fence(nonce, key).await {
+            Self::Hyperliquid(client) => match client.fence(nonce, agent).await {
                 NonceUse::Used(fence) => Ok(fence),
                 NonceUse::Unknown(unresolved) => Err(unresolved),
             },
-            Self::Aster(client) => client.fence(nonce, aster::Reader { user: wallet, key }).await,
+            Self::Aster(client) => {
+                client.fence(nonce, aster::Reader { user: wallet, key: agent }).await
+            }
+            Self::Lighter(_) => Err(no_fence()),
         }
     }
 
@@ -210,10 +252,14 @@ impl Wire {
                 None => Ok(Found::Nothing),
             },
             Self::Aster(client) => client.look_up(asker.reader()?, symbol, id.of_aster()).await,
+            Self::Lighter(client) => match id.of_lighter() {
+                Some(index) => client.look_up(index).await,
+                None => Ok(Found::Nothing),
+            },
         }
     }
 
-    /// Reads open orders: of a market or of all markets on Aster, of a DEX on Hyperliquid.
+    /// Reads open orders: of a market or of all markets, on Hyperliquid of a DEX.
     pub(super) async fn open_orders(
         &self,
         asker: Asker<'_>,
@@ -224,6 +270,7 @@ impl Wire {
                 Ok(client.open_orders(asker.wallet, within.unwrap_or_default()).await?)
             }
             Self::Aster(client) => client.open_orders(asker.reader()?, within).await,
+            Self::Lighter(client) => client.open_orders(within).await,
         }
     }
 
@@ -231,7 +278,7 @@ impl Wire {
     pub(super) async fn cancel(
         &self,
         nonce: u64,
-        (user, key): (Address, &AgentKey),
+        (user, key): (Address, &SigningKey),
         symbol: &StoredSymbol,
         id: LookupId<'_>,
     ) -> Result<Sent<Cancelled>, TradeError> {
@@ -247,6 +294,7 @@ impl Wire {
                     }
                     None => return Err(TradeError::DamagedOrder("no id of the exchange")),
                 };
+                let key = key.agent()?;
                 let signed = client.sign(&action, nonce, key)?;
                 let sender = Sender { wallet: user, agent: key.address(), is_first: true };
                 let sent = client.cancel(&signed.body, 1, sender).await;
@@ -257,10 +305,19 @@ impl Wire {
             }
             Self::Aster(client) => {
                 let params = Params::of_order(&symbol.name, id.of_aster());
-                let reader = aster::Reader { user, key };
+                let reader = aster::Reader { user, key: key.agent()? };
                 let signed = client.sign(aster::Call::Cancel, &params, nonce, reader)?;
                 let sent = client.change(&signed, &symbol.name).await;
                 Ok(accepted(sent, |order| Cancelled::Done(Some(order))))
+            }
+            Self::Lighter(client) => {
+                let damaged = || TradeError::DamagedOrder("no id of the exchange");
+                let index = id.of_lighter().ok_or_else(damaged)?;
+                let market_index = market_index(symbol)?;
+                let action = LighterAction::CancelOrder { market_index, index };
+                let signed = client.sign(key.caller()?, action, nonce)?;
+                let sent = client.send(&signed.body, &signed.hash).await;
+                Ok(accepted(sent, |()| Cancelled::Taken(signed.hash)))
             }
         }
     }

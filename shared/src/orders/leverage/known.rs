@@ -64,10 +64,12 @@ impl Known {
             return Some(Vec::new());
         }
         match exchange {
-            Exchange::Hyperliquid => Some(vec![LeverageStep::Both(LeverageState {
-                leverage: change.leverage.or(self.leverage)?,
-                margin_mode: change.margin_mode.or(self.margin_mode)?,
-            })]),
+            Exchange::Hyperliquid | Exchange::Lighter => {
+                Some(vec![LeverageStep::Both(LeverageState {
+                    leverage: change.leverage.or(self.leverage)?,
+                    margin_mode: change.margin_mode.or(self.margin_mode)?,
+                })])
+            }
             Exchange::Aster => {
                 let mode = change.margin_mode.map(LeverageStep::MarginMode);
                 Some(mode.into_iter().chain(change.leverage.map(LeverageStep::Leverage)).collect())

@@ -30,8 +30,15 @@ impl Trader {
             let account = setting.account;
             self.client.take(&account.tenant, CALL_WEIGHT).await?;
             let record = self.open_record(setting, step).await?;
-            let asker = (setting.view.wallet.address, &setting.key);
-            let sent = self.client.set_leverage(record.nonce, asker, &setting.market, step).await?;
+            let asker = (setting.view.address(), &setting.key);
+            let sent = self.client.set_leverage(
+                &account.tenant,
+                record.nonce,
+                asker,
+                &setting.market,
+                step,
+            );
+            let sent = sent.await?;
             match sent {
                 Sent::Accepted(_) => {
                     setting.effect = Effect::Made;
@@ -89,7 +96,7 @@ impl Trader {
         let account = setting.account;
         if self.now_ms().abs_diff(setting.view.read_at_ms) > MAX_POLICY_AGE_MS / 2 {
             setting.view = self.view(account, &[]).await?;
-            ensure_not_frozen(&setting.view.wallet)?;
+            ensure_not_frozen(setting.view.wallet.as_ref())?;
         }
         let signed = match step {
             LeverageStep::Both(state) => Some(state.leverage),
@@ -104,7 +111,7 @@ impl Trader {
             schema: platform::items::SCHEMA,
             revision: self.random.uuid()?,
             symbol: setting.market.name.clone(),
-            agent: setting.key.address(),
+            agent: setting.key.address()?,
             nonce,
             open: true,
             lease_until_ms: now_ms + LEASE_MS,

@@ -1,5 +1,6 @@
 //! The markets of an exchange, cached in the process with a bounded age. Metadata may be a minute
-//! (Hyperliquid) or five minutes (Aster) old, a price one second.
+//! (Hyperliquid) or five minutes (Aster, Lighter) old, a price one second, on Lighter five: there each
+//! question takes a larger part of the budget.
 
 mod cache;
 
@@ -10,6 +11,7 @@ use domain::ids::Tenant;
 
 use super::client::TradeClient;
 use super::client::wire::Wire;
+use super::plan::of_violation;
 use super::{BrokenRule, TradeError};
 use crate::exchanges::aster::trade::markets as aster;
 use crate::exchanges::aster::trade::read::AskError;
@@ -17,6 +19,7 @@ use crate::exchanges::aster::trade::{Client as AsterClient, MARKET_WEIGHT};
 use crate::exchanges::hyperliquid::trade::Client as HyperliquidClient;
 use crate::exchanges::hyperliquid::trade::account::USDC_INDEX;
 use crate::exchanges::hyperliquid::trade::markets::{self as hyperliquid, Dex};
+use crate::exchanges::lighter::trade::markets as lighter;
 use crate::exchanges::trade::TradeCode;
 use crate::store::StoredSymbol;
 use crate::trading::decimal::Decimal;
@@ -29,6 +32,12 @@ const HYPERLIQUID_AGE: Age = Age { fresh_ms: 60_000, usable_ms: 600_000 };
 
 /// Metadata of Aster.
 const ASTER_AGE: Age = Age { fresh_ms: 300_000, usable_ms: 600_000 };
+
+/// Metadata of Lighter.
+const LIGHTER_AGE: Age = Age { fresh_ms: 300_000, usable_ms: 600_000 };
+
+/// Prices of Lighter.
+const LIGHTER_PRICE_AGE: Age = Age { fresh_ms: 5_000, usable_ms: 5_000 };
 
 /// Prices.
 const PRICE_AGE: Age = Age { fresh_ms: 1_000, usable_ms: 1_000 };
@@ -54,6 +63,8 @@ pub(super) enum Market {
     Aster(Box<aster::Market>),
     /// A market of Hyperliquid.
     Hyperliquid(hyperliquid::Market),
+    /// A market of Lighter.
+    Lighter(Box<lighter::Market>),
 }
 
 impl Market {
@@ -62,6 +73,7 @@ impl Market {
         match self {
             Self::Aster(market) => &market.name,
             Self::Hyperliquid(market) => &market.name,
+            Self::Lighter(market) => &market.name,
         }
     }
 
@@ -72,6 +84,9 @@ impl Market {
             Self::Aster(_) => StoredSymbol { name, asset: None, dex: None },
             Self::Hyperliquid(market) => {
                 StoredSymbol { name, asset: Some(market.asset), dex: Some(market.dex.clone()) }
+            }
+            Self::Lighter(market) => {
+                StoredSymbol { name, asset: Some(market.id.into()), dex: None }
             }
         }
     }
@@ -84,6 +99,7 @@ type Named<T> = Mutex<HashMap<String, Arc<Cache<T>>>>;
 #[derive(Debug, Default)]
 pub(super) struct MarketCache {
     aster: Cache<aster::Markets>,
+    lighter: Cache<Arc<lighter::Markets>>,
     marks: Named<Decimal>,
     dexs: Cache<Vec<Dex>>,
     spots: Cache<hyperliquid::Markets>,
@@ -139,13 +155,15 @@ impl Reading<'_> {
                 let markets = self.aster(client, age(ASTER_AGE)).await?;
                 let found =
                     markets.find(symbol).cloned().map(|market| Market::Aster(Box::new(market)));
-                Ok(found.map_err(|violation| BrokenRule {
-                    index: 0,
-                    code: violation.code,
-                    symbol: symbol.to_string(),
-                    limit: Some(violation.limit),
-                    advice: violation.advice,
-                }))
+                Ok(found.map_err(|violation| of_violation(violation, symbol)))
+            }
+            Wire::Lighter(client) => {
+                let read = self.client.ask(self.tenant, 1, || Box::pin(client.markets()));
+                let age = age(LIGHTER_AGE);
+                let markets = self.cache.lighter.get(self.client.clock(), age, read).await?;
+                let found = markets.find(symbol).cloned();
+                let found = found.map(|market| Market::Lighter(Box::new(market)));
+                Ok(found.map_err(|violation| of_violation(violation, symbol)))
             }
             Wire::Hyperliquid(client) => {
                 let age = age(HYPERLIQUID_AGE);
@@ -211,8 +229,13 @@ impl Reading<'_> {
     pub(super) async fn is_in_dollars(&self, market: &Market) -> Result<bool, AskError> {
         let (market, client) = match (&self.client.wire, market) {
             (_, Market::Aster(market)) => return Ok(market.is_in_dollars),
+            // Perpetuals are settled in USDC.
+            (_, Market::Lighter(market)) => {
+                let quote = market.name.rsplit_once('/').map(|(_, quote)| quote);
+                return Ok(quote.is_none_or(is_dollar));
+            }
             (Wire::Hyperliquid(client), Market::Hyperliquid(market)) => (market, client),
-            (Wire::Aster(_), Market::Hyperliquid(_)) => return Ok(false),
+            (_, Market::Hyperliquid(_)) => return Ok(false),
         };
         if let Some((_, quote)) = market.pair.as_deref().and_then(|pair| pair.rsplit_once('/')) {
             return Ok(is_dollar(quote));
@@ -253,8 +276,8 @@ impl Reading<'_> {
         Ok(tokens.get(&index).cloned().unwrap_or_else(|| format!("token {index}")))
     }
 
-    /// Returns the market's present price: the mark price on Aster, the middle of the book on
-    /// Hyperliquid. `None` means that the market has no book.
+    /// Returns the market's present price: the mark price on Aster and Lighter, the middle of the book
+    /// on Hyperliquid. `None` means that the market has no book.
     pub(super) async fn price(&self, market: &Market) -> Result<Option<Decimal>, AskError> {
         let clock = self.client.clock();
         match (&self.client.wire, market) {
@@ -272,6 +295,20 @@ impl Reading<'_> {
                 });
                 let mids = cache.get(clock, PRICE_AGE, read).await?;
                 Ok(mids.get(&market.name).copied())
+            }
+            (Wire::Lighter(client), Market::Lighter(market)) => {
+                let (cache, name) = (named(&self.cache.marks, &market.name), market.name.as_str());
+                let id = market.id;
+                let read = self
+                    .client
+                    .ask(self.tenant, 1, || Box::pin(async move { client.price(id, name).await }));
+                match cache.get(clock, LIGHTER_PRICE_AGE, read).await {
+                    Ok(price) => Ok(Some(*price)),
+                    Err(AskError::Refused(refusal)) if refusal.code == TradeCode::NoLiquidity => {
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
+                }
             }
             _ => Ok(None),
         }

@@ -1,17 +1,19 @@
 //! The change of an order: its rules, and the call that the exchange receives.
 
 use domain::ids::Exchange;
+use lighter_signer::{Action as LighterAction, Modify};
 
 use crate::exchanges::aster::trade::Call;
 use crate::exchanges::aster::trade::params::{OrderId as AsterId, Params};
 use crate::exchanges::hyperliquid::trade::action::{Action, Cloid, OrderId};
 use crate::exchanges::hyperliquid::trade::rules::{NewOrder, OrderKind};
+use crate::exchanges::lighter::trade::markets::Market as LighterMarket;
 use crate::exchanges::trade::{ExchangeOrder, TradeCode};
 use crate::orders::client::call::Unsigned;
 use crate::orders::client::wire::Wire;
 use crate::orders::markets::Market;
 use crate::orders::outcome::placed_outcome;
-use crate::orders::plan::{of_aster, of_hyperliquid};
+use crate::orders::plan::{of_hyperliquid, of_violation};
 use crate::orders::target::{Target, id_of_others};
 use crate::orders::{BrokenRule, TradeError, Trader};
 use crate::store::{OrderRecord, OrderState, Seen, TradingAccount};
@@ -94,7 +96,28 @@ impl ChangePlan<'_> {
                 let modify = modify.map_err(|rule| of_hyperliquid(rule, self.symbol()))?;
                 Ok(Unsigned::Hyperliquid(Action::BatchModify(modify)))
             }
+            Market::Lighter(market) => Ok(Unsigned::Lighter(self.lighter_call(market, id)?)),
         }
+    }
+
+    fn lighter_call(
+        &self,
+        market: &LighterMarket,
+        index: u64,
+    ) -> Result<LighterAction, BrokenRule> {
+        let broken = |violation| of_violation(violation, self.symbol());
+        let (price, quantity) = (self.change.price.value(), self.change.quantity.value());
+        if !self.is_reducing() {
+            market.check_minimum(quantity, price).map_err(broken)?;
+        }
+        market.check_maximum(quantity, price).map_err(broken)?;
+        Ok(LighterAction::ModifyOrder(Modify {
+            market_index: market.id,
+            index,
+            base_amount: market.size(quantity).map_err(broken)?,
+            price: market.price_units(price).map_err(broken)?,
+            trigger_price: 0,
+        }))
     }
 
     /// Returns the market as the caller named it.
@@ -108,7 +131,10 @@ impl ChangePlan<'_> {
         let is_limit = self.found.order_type == Some(OrderType::Limit);
         let request = &self.base.request;
         let has_attached = request.take_profit.is_some() || request.stop_loss.is_some();
-        if is_limit && rests && self.found.trigger_price.is_none() && !has_attached {
+        // Lighter's documents do not say whether the new quantity includes what was filled.
+        let is_clear = exchange != Exchange::Lighter || self.found.filled.is_zero();
+        let is_plain = self.found.trigger_price.is_none() && !has_attached;
+        if is_limit && rests && is_plain && is_clear {
             return Ok(());
         }
         let what = "changing an order of this type";
@@ -130,7 +156,7 @@ impl Trader {
         match (&self.client.wire, plan.market) {
             (Wire::Aster(_), Market::Aster(market)) => {
                 let checked = market.check_change(plan.change, plan.is_reducing());
-                checked.map_err(|violation| of_aster(violation, plan.symbol()).into())
+                checked.map_err(|violation| of_violation(violation, plan.symbol()).into())
             }
             (Wire::Hyperliquid(client), Market::Hyperliquid(market)) => {
                 let book = self.client.ask(&target.account.tenant, BOOK_WEIGHT, || {
@@ -152,6 +178,8 @@ impl Trader {
                 }
                 .into())
             }
+            // The call was built with the market's rules. A price that crosses executes.
+            (Wire::Lighter(_), Market::Lighter(_)) => Ok(()),
             _ => Err(TradeError::DamagedOrder("a market of another exchange")),
         }
     }

@@ -29,13 +29,13 @@ impl Trader {
         let Target { account, view, .. } = target;
         let change = record.change.as_ref().ok_or(TradeError::DamagedOrder("no change"))?;
         let client_id = match account.exchange {
-            Exchange::Aster => plan.found.client_id.clone().unwrap_or_default(),
+            Exchange::Aster | Exchange::Lighter => plan.found.client_id.clone().unwrap_or_default(),
             Exchange::Hyperliquid => plan.client_id(account)?,
         };
         let orders = [SentOrder { symbol: record.symbol.name.clone(), client_id }];
         let out = Outgoing {
             submission: &change.submission,
-            wallet: view.wallet.address,
+            wallet: view.address(),
             orders: &orders,
             is_first: true,
             until_ms: record.lease_until_ms,
@@ -51,6 +51,7 @@ impl Trader {
             Sent::Accepted(Changed::Made(placed)) => {
                 self.made(target, plan, &record, placed).await?
             }
+            Sent::Accepted(Changed::Taken) => None,
             Sent::Accepted(Changed::Refused(refusal) | Changed::Lost(refusal))
             | Sent::Refused(refusal) => {
                 let now_ms = self.now_ms();
@@ -87,7 +88,7 @@ impl Trader {
     ) -> Result<Option<OrderRecord>, TradeError> {
         let Target { account, view, .. } = target;
         let made = match account.exchange {
-            Exchange::Aster => Made { placed, size: None, before: None },
+            Exchange::Aster | Exchange::Lighter => Made { placed, size: None, before: None },
             Exchange::Hyperliquid => {
                 let finder = Finder { trader: self, account, view, key: None };
                 let old = KnownId::present(account, plan.base);

@@ -99,6 +99,8 @@ pub(in crate::orders) const fn is_about_the_service(code: TradeCode) -> bool {
             | TradeCode::SignatureFault
             | TradeCode::OurFault
             | TradeCode::BuilderNotApproved
+            | TradeCode::RegionBlocked
+            | TradeCode::SignerOutdated
     )
 }
 

@@ -1,10 +1,10 @@
 //! Orders about to be signed, and the records that they get.
 
 use domain::builder::Builder;
-use domain::eth::AgentKey;
 
 use super::Batch;
 use super::send::lease_until_ms;
+use crate::orders::access::SigningKey;
 use crate::orders::client::call::Unsigned;
 use crate::orders::plan::{self, Planned, Signing};
 use crate::orders::{TradeError, Trader};
@@ -65,13 +65,13 @@ impl<'a> Placement<'a> {
         &self,
         trader: &Trader,
         nonce: u64,
-        key: &AgentKey,
+        key: &SigningKey,
     ) -> Result<Vec<Reserving>, TradeError> {
         let Self { account, view, signings, .. } = self;
         let call = self.call()?;
         let ids: Vec<_> = signings.iter().map(|(order, _)| order.named.id.clone()).collect();
         let members = if ids.len() > 1 { ids.clone() } else { Vec::new() };
-        let asker = (view.wallet.address, key);
+        let asker = (view.address(), key);
         let wire = &trader.client.wire;
         let submission =
             wire.sign(&call, SubmissionKind::Place, nonce, asker, members, trader.clock())?;

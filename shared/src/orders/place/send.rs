@@ -38,7 +38,7 @@ impl Trader {
         let (lead, submission) = lead(&records)?;
         let out = Outgoing {
             submission,
-            wallet: view.wallet.address,
+            wallet: view.address(),
             orders: &names,
             is_first: true,
             until_ms: lead.lease_until_ms.min(until_ms.saturating_add(GRACE_MS)),
@@ -68,6 +68,10 @@ impl Trader {
                 return self.resolve_sent(account, view, records, until_ms).await;
             }
         };
+        // Lighter takes a transaction before it executes it: nothing is known that could be stored.
+        if outcomes.iter().all(|outcome| outcome.state.is_unresolved()) {
+            return self.resolve_sent(account, view, records, until_ms).await;
+        }
         let is_open = outcomes.iter().any(|outcome| outcome.state.is_unresolved());
         let records = self.settle(account, &records, outcomes).await?;
         if is_open {
@@ -144,7 +148,7 @@ impl Trader {
 }
 
 /// Returns whether the same bytes are worth sending once more: Hyperliquid executes them once, and
-/// its response then states whether the first ones arrived.
+/// its response then states whether the first ones arrived. Lighter executes them once, too.
 pub(in crate::orders) fn is_worth_resending(
     exchange: Exchange,
     submission: &Submission,
@@ -152,7 +156,7 @@ pub(in crate::orders) fn is_worth_resending(
     now_ms: u64,
 ) -> bool {
     let latest_ms = submission.expires_at_ms.saturating_sub(RESEND_BEFORE_MS);
-    exchange == Exchange::Hyperliquid && !unresolved.fenced && now_ms < latest_ms
+    exchange != Exchange::Aster && !unresolved.fenced && now_ms < latest_ms
 }
 
 /// Returns the names of the orders in the bytes, in their sequence.

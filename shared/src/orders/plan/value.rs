@@ -7,7 +7,7 @@ use domain::ids::Tenant;
 
 use super::{Planned, of_hyperliquid, slippage_of};
 use crate::exchanges::hyperliquid::trade::markets::Market as HyperliquidMarket;
-use crate::exchanges::hyperliquid::trade::rules::TRIGGER_SLIPPAGE;
+pub(super) use crate::exchanges::hyperliquid::trade::rules::TRIGGER_SLIPPAGE;
 use crate::exchanges::trade::ExchangeOrder;
 use crate::orders::markets::Market;
 use crate::orders::{BrokenRule, TradeError, Trader};
@@ -27,10 +27,10 @@ pub(in crate::orders) struct Value {
 
 /// Returns whether the value or the bound of an order follows from the market's present price.
 pub(super) fn requires_price(market: &Market, request: &OrderRequest) -> bool {
-    // Hyperliquid receives a price with every order, and Aster only with those that have one.
+    // Aster receives a price only with the orders that have one, and the others with every order.
     let has_bound = match market {
         Market::Aster(_) => request.order_type.has_price(),
-        Market::Hyperliquid(_) => request.order_type != OrderType::Market,
+        Market::Hyperliquid(_) | Market::Lighter(_) => request.order_type != OrderType::Market,
     };
     request.side == Side::Sell || !has_bound
 }
@@ -40,8 +40,9 @@ pub(super) const fn slippage_on_aster(request: &OrderRequest) -> Slippage {
     if request.order_type.has_price() { Slippage::Fixed } else { Slippage::Unbounded }
 }
 
-/// Returns how far the price of an order, or of one that is attached to it, may move on Hyperliquid.
-pub(super) fn slippage_on_hyperliquid(request: &OrderRequest) -> Slippage {
+/// Returns how far the price of an order, or of one that is attached to it, may move on Hyperliquid and
+/// Lighter.
+pub(super) fn slippage_of_orders(request: &OrderRequest) -> Slippage {
     let own = match request.order_type {
         OrderType::Market => Some(slippage_of(request)),
         OrderType::StopMarket | OrderType::TakeProfitMarket => Some(TRIGGER_SLIPPAGE),
@@ -77,7 +78,7 @@ impl Planned {
 }
 
 impl Trader {
-    /// Returns the value of a changed order. Hyperliquid never executes it at once, and Aster does.
+    /// Returns the value of a changed order. Hyperliquid never executes it at once, and the others do.
     pub(in crate::orders) async fn value_of_change(
         &self,
         tenant: &Tenant,
@@ -86,7 +87,7 @@ impl Trader {
         change: &ChangeRequest,
     ) -> Result<Value, TradeError> {
         let markets = self.markets(tenant);
-        let sells_at_once = matches!(market, Market::Aster(_)) && order.side == Side::Sell;
+        let sells_at_once = !matches!(market, Market::Hyperliquid(_)) && order.side == Side::Sell;
         let present = if sells_at_once { markets.price(market).await? } else { None };
         let price = change.price.value();
         let price = present.map_or(price, |present| price.max(present));

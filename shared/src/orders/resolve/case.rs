@@ -159,6 +159,7 @@ impl From<FindFault> for Failed {
     fn from(fault: FindFault) -> Self {
         match fault {
             FindFault::Ask(error) => error.into(),
+            pending @ FindFault::Pending => Self::Stop(Stop::because(&pending)),
             // Only an operator can tell what became of the order.
             other @ FindFault::OtherOrder { .. } => {
                 Self::Stop(Stop::unresolvable(&other.to_string()))

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use domain::ids::Exchange;
+
 use super::case::{Failed, GRACE_MS, Stop};
 use super::{Case, Next, READ_LAG_MS};
 use crate::exchanges::trade::Fence;
@@ -44,12 +46,16 @@ impl Trader {
         let Some(submission) = lead.unresolved().filter(|it| !self.is_harmless(it)) else {
             return Ok(Fence::Spent);
         };
+        if case.account.exchange == Exchange::Lighter {
+            let cause = "the bytes end by their expiry".to_owned();
+            return Err(Stop { cause, next: Next::At(submission.final_at_ms) }.into());
+        }
         let key = self.key_of(case.view, submission.agent).await.map_err(Failed::Error)?;
         let Some(key) = key else {
             return Err(Stop::because("the agent is gone; its bytes have not expired").into());
         };
         self.client.take(&case.account.tenant, CALL_WEIGHT).await?;
-        let fenced = self.client.fence(submission.nonce, case.view.wallet.address, &key).await;
+        let fenced = self.client.fence(submission.nonce, case.view.address(), &key).await;
         let fence = match fenced.map_err(|unresolved| Stop::because(&unresolved))? {
             Fence::Taken if is_executed => Fence::Spent,
             fence => fence,

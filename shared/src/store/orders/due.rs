@@ -101,6 +101,7 @@ fn shard_name(exchange: Exchange, shard: u8) -> String {
     let letter = match exchange {
         Exchange::Aster => 'a',
         Exchange::Hyperliquid => 'h',
+        Exchange::Lighter => 'l',
     };
     format!("o{letter}{shard}")
 }
@@ -113,7 +114,7 @@ fn due_order(item: &Item) -> Option<DueOrder> {
     let account = TradingAccount {
         tenant: tenant.parse().ok()?,
         wallet_id: wallet_id.parse().ok()?,
-        exchange: Exchange::ALL.into_iter().find(|known| known.as_str() == exchange)?,
+        exchange: Exchange::TRADED.into_iter().find(|known| known.as_str() == exchange)?,
     };
     Some(DueOrder {
         account,

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use domain::clock::Clock;
+use domain::eth::Address;
+use domain::ids::Exchange;
 use platform::items::{Item, StoreError, from_item};
 
 use super::super::credentials::sort_key;
@@ -18,8 +20,8 @@ use crate::trading::policy::Policy;
 /// Everything that decides about an order, from one consistent read of each item.
 #[derive(Clone, Debug)]
 pub struct TradingView {
-    /// The wallet.
-    pub wallet: WalletRecord,
+    /// The wallet. `None` on Lighter, where the account takes its place.
+    pub wallet: Option<WalletRecord>,
     /// Its credential for the exchange.
     pub credential: Option<CredentialRecord>,
     /// Its ledger at the exchange.
@@ -33,6 +35,12 @@ pub struct TradingView {
 }
 
 impl TradingView {
+    /// Returns the wallet's address; zero on Lighter.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.wallet.as_ref().map_or(Address::ZERO, |wallet| wallet.address)
+    }
+
     /// Returns the policy in effect at a time.
     #[must_use]
     pub fn policy(&self, now_ms: u64) -> Policy {
@@ -49,7 +57,8 @@ impl TradingView {
 
 impl Store {
     /// Reads everything that decides about orders of a wallet, with the records of these orders, in
-    /// one call. Returns `None` when the tenant has no such wallet.
+    /// one call. Returns `None` when the tenant has no such wallet. An account at Lighter has no wallet
+    /// and no credential of this kind.
     ///
     /// # Errors
     /// Fails when the table cannot be read, or an item cannot be parsed.
@@ -59,18 +68,19 @@ impl Store {
         orders: &[OrderKey],
         clock: &Clock,
     ) -> Result<Option<TradingView>, StoreError> {
-        let wallet = wallet_key(&account.tenant, account.wallet_id);
         let policies = policy_partition(&account.tenant);
-        let mut keys = vec![
-            key(&wallet, RECORD),
-            key(&wallet, &sort_key(account.exchange)),
-            account.ledger_key(),
-            key(&policies, TENANT_POLICY),
-            key(&policies, &wallet_policy(account.wallet_id)),
-        ];
+        let mut keys = vec![account.ledger_key(), key(&policies, TENANT_POLICY)];
+        let has_wallet = account.exchange != Exchange::Lighter;
+        if has_wallet {
+            let wallet = wallet_key(&account.tenant, account.wallet_id);
+            keys.push(key(&wallet, RECORD));
+            keys.push(key(&wallet, &sort_key(account.exchange)));
+            keys.push(key(&policies, &wallet_policy(account.wallet_id)));
+        }
         keys.extend(order_keys(account, orders));
         let read_at_ms = clock.now_ms();
-        view(self.batch_get(keys, clock).await?, read_at_ms)
+        let view = view(self.batch_get(keys, clock).await?, read_at_ms)?;
+        Ok((view.wallet.is_some() || !has_wallet).then_some(view))
     }
 
     /// Returns whether a wallet has a ledger at an exchange. Without one, no order has a record.
@@ -116,7 +126,7 @@ fn order_keys<'a>(
     orders.into_iter().map(|order| account.record_key(&order))
 }
 
-fn view(items: Vec<Item>, read_at_ms: u64) -> Result<Option<TradingView>, StoreError> {
+fn view(items: Vec<Item>, read_at_ms: u64) -> Result<TradingView, StoreError> {
     let (mut wallet, mut credential, mut orders) = (None, None, Vec::new());
     let (mut ledger, mut policies) = (Ledger::default(), TradingPolicies::default());
     for item in items {
@@ -132,6 +142,5 @@ fn view(items: Vec<Item>, read_at_ms: u64) -> Result<Option<TradingView>, StoreE
             _ => credential = Some(from_item("credential", item)?),
         }
     }
-    let view = |wallet| TradingView { wallet, credential, ledger, policies, orders, read_at_ms };
-    Ok(wallet.map(view))
+    Ok(TradingView { wallet, credential, ledger, policies, orders, read_at_ms })
 }

@@ -121,7 +121,7 @@ impl OrderState {
 pub struct StoredSymbol {
     /// The exchange's name.
     pub name: String,
-    /// The asset's number on Hyperliquid.
+    /// The asset's number on Hyperliquid, the market's on Lighter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asset: Option<u32>,
     /// The DEX on Hyperliquid; empty for the main one.
@@ -136,7 +136,7 @@ pub struct StoredSymbol {
 pub struct Submission {
     /// What the bytes do.
     pub kind: SubmissionKind,
-    /// The agent that signed.
+    /// The agent that signed. On Lighter the first 20 bytes of the API key's public key.
     pub agent: Address,
     /// The nonce, in the exchange's unit.
     pub nonce: u64,
@@ -156,6 +156,9 @@ pub struct Submission {
     /// Whether the nonce is known to be used, so that the bytes can no longer execute.
     #[serde(default)]
     pub fenced: bool,
+    /// The hash that names the transaction at Lighter, 80 hex digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
 }
 
 /// Omits the bytes, which can place the order until they expire.

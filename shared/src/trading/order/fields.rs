@@ -221,6 +221,7 @@ pub fn check_batch(
         let expected = match exchange {
             Exchange::Aster => "must have 1 to 5 orders",
             Exchange::Hyperliquid => "must have 1 to 20 orders",
+            Exchange::Lighter => "must have 1 order",
         };
         return Err(invalid("orders", expected));
     }
@@ -298,6 +299,14 @@ fn check_offer(order: &OrderRequest, exchange: Exchange) -> Result<(), OrderFaul
             let waits = order.order_type == OrderType::StopLimit;
             if waits && order.time_in_force != Some(TimeInForce::Gtc) {
                 return fault("timeInForce on STOP_LIMIT", "Omit timeInForce.");
+            }
+        }
+        Exchange::Lighter => {
+            if order.position_side != PositionSide::Both {
+                return fault("positionSide LONG and SHORT", "Omit positionSide.");
+            }
+            if order.time_in_force == Some(TimeInForce::Fok) {
+                return fault("timeInForce FOK", "Use IOC.");
             }
         }
     }

@@ -63,6 +63,7 @@ impl Sender {
         let url = match desk.exchange {
             Exchange::Aster => endpoints.aster.clone(),
             Exchange::Hyperliquid => endpoints.hyperliquid.clone(),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let aster_chain_id = options.aster.agent_chain_id();
         Self { desk, url, aster_chain_id, clock: Clock::system(), last_nonce: 0 }
@@ -107,6 +108,7 @@ impl Sender {
                 let (body, json) = (self.hyperliquid_body()?, "application/json");
                 http.post(self.path("exchange")?).header("content-type", json).body(body)
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let answer = request.send().await.map_err(failed)?;
         let status = answer.status();
@@ -115,6 +117,7 @@ impl Sender {
         let order_id = match self.desk.exchange {
             Exchange::Aster => body.get("orderId"),
             Exchange::Hyperliquid => body.pointer("/response/data/statuses/0/resting/oid"),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         if order_id.is_none() {
             return Err(failed(format!("a bare order was refused: {status} {body}")));

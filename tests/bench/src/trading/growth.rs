@@ -29,6 +29,7 @@ pub(crate) async fn measure(
             // Aster permits 200 open orders in a market.
             Exchange::Aster => (&[0, 100], 5),
             Exchange::Hyperliquid => (&[0, 100, 1_000], 20),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let mut resting = 0;
         let times = options.or(40, 2);

@@ -29,6 +29,7 @@ const fn name(exchange: Exchange) -> &'static str {
     match exchange {
         Exchange::Aster => "Aster",
         Exchange::Hyperliquid => "Hyperliquid",
+        Exchange::Lighter => unreachable!(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Calls that a client or a schedule makes, and how an honest client recognizes their end.
 
 mod orders;
+mod payments;
 
 use domain::ids::Exchange;
 use http::Method;
@@ -33,6 +34,8 @@ pub(super) enum What {
     Containment,
     /// A run of the job that resolves the orders of this exchange.
     Resolution(Exchange),
+    /// A run of the job that resolves payments.
+    Payments,
 }
 
 impl Call {
@@ -155,12 +158,12 @@ impl Call {
     }
 
     /// Returns the delay before a retry. A caller retries at once, and the schedule runs again an
-    /// hour later, or a minute later for the job that resolves orders.
+    /// hour later, or a minute later for the jobs that resolve orders and payments.
     pub(super) const fn retry_delay_ms(&self) -> u64 {
         match self.what {
             What::Request(..) | What::Refresh(_) | What::Containment => 1,
             What::Renewal(_) => 60 * 60 * 1_000,
-            What::Resolution(_) => 60 * 1_000,
+            What::Resolution(_) | What::Payments => 60 * 1_000,
         }
     }
 }

@@ -56,6 +56,7 @@ impl Proxy {
         match service {
             "hyperliquid" => self.0.hyperliquid.fail_next(&kind(call), fault),
             "aster" => self.0.aster.fail_next(&format!("/{}", call.path), fault),
+            "lighter" => self.0.lighter.fail_next(&format!("/{}", call.path), fault),
             _ => panic!("{service} does not have the fault {fault:?}"),
         }
     }

@@ -79,18 +79,25 @@ pub(super) fn name(service: &str, call: &Call) -> String {
             format!("ApiGateway.{} {what}", call.head.method)
         }
         "hyperliquid" => format!("Hyperliquid.{}", kind(call)),
+        "chains" => format!("Chain.{}", kind(call)),
         _ => {
             let last = call.path.rsplit('/').next().unwrap_or_default();
-            let server = if service == "api" { "Api" } else { "Aster" };
+            let server = match service {
+                "api" => "Api",
+                "lighter" => "Lighter",
+                _ => "Aster",
+            };
             format!("{server}.{} {last}", call.head.method)
         }
     }
 }
 
-/// Returns the kind of a call to Hyperliquid, such as `order` or `orderStatus`.
+/// Returns the kind of a call to Hyperliquid, such as `order` or `orderStatus`, or the method of a
+/// call to a chain.
 pub(super) fn kind(call: &Call) -> String {
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let kind = body.pointer("/action/type").or_else(|| body.get("type"));
+    let kind = kind.or_else(|| body.get("method"));
     kind.and_then(Value::as_str).unwrap_or("?").to_owned()
 }
 

@@ -125,6 +125,7 @@ async fn built_functions_trade_and_read_accounts() {
         match exchange {
             Exchange::Aster => stack.aster_sim.deposit_amount(wallet, "100000"),
             Exchange::Hyperliquid => stack.hyperliquid_sim.deposit_amount(wallet, "", "100000"),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let (lambda, stack) = (&lambda, &stack);
         let mut desk = Desk { lambda, stack, exchange, wallet_id, peaks: Vec::new() };

@@ -168,6 +168,7 @@ async fn run_every_operation(run: &mut Run) {
         run.record_secrets().await;
         run.trade_on(exchange).await;
     }
+    run.trade_on_lighter().await;
     run.change_policy().await;
     let wallet_id = invariants::view(&run.h.app, USER).await.wallet.wallet_id;
     expect_status(&run.call(&Call::refresh(USER, wallet_id), None).await, 200);

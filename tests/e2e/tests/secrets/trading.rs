@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use domain::ids::Exchange;
 use e2e::kill::Call;
+use e2e::lighter::{ACCOUNT, KEY, SLOT, open_account};
 use e2e::proxy::{Arrival, Fate};
 use exchange_sim::faults::Fault;
 use http::Method;
@@ -35,17 +38,25 @@ impl Signatures {
         for call in signed {
             assert!(known.keys().any(|name| name.ends_with(call)), "no signature of {call}");
         }
+        assert!(known.keys().any(|name| name.ends_with(LIGHTER_SEND)), "no signature of Lighter");
         known.iter().map(|(name, bytes)| Secret::new(name.clone(), bytes.clone())).collect()
     }
 }
 
-/// Returns the parts of a call's signature: `r` and `s` on Hyperliquid, all 65 bytes on Aster.
+/// Returns the parts of a call's signature: `r` and `s` on Hyperliquid, all 65 bytes on Aster, all
+/// 80 bytes on Lighter.
 fn signature(arrival: &Arrival<'_>) -> Vec<Vec<u8>> {
     let decoded = |text: &str| hex::decode(text.strip_prefix("0x").unwrap()).unwrap();
     if arrival.name.starts_with("Hyperliquid.") {
         let body: Value = serde_json::from_slice(arrival.body).unwrap_or_default();
         let part = |name: &str| body["signature"][name].as_str().map(decoded);
         return ["r", "s"].into_iter().filter_map(part).collect();
+    }
+    if arrival.name == LIGHTER_SEND {
+        let fields = url::form_urlencoded::parse(arrival.body);
+        let sent = fields.filter(|(name, _)| name == "tx_info");
+        let signed = sent.map(|(_, text)| serde_json::from_str::<Value>(&text).unwrap());
+        return signed.map(|sent| BASE64.decode(sent["Sig"].as_str().unwrap()).unwrap()).collect();
     }
     if !arrival.name.starts_with("Aster.") {
         return Vec::new();
@@ -54,6 +65,9 @@ fn signature(arrival: &Arrival<'_>) -> Vec<Vec<u8>> {
     let values = text.split('&').filter_map(|pair| pair.strip_prefix("signature="));
     values.map(decoded).collect()
 }
+
+/// The call that sends a transaction to Lighter.
+const LIGHTER_SEND: &str = "Lighter.POST sendTx";
 
 /// The calls that decide about an order. A fault at each of them leaves its outcome unknown.
 const OF_ONE_ORDER: [&str; 6] = [
@@ -81,6 +95,7 @@ impl Run {
         let symbol = match exchange {
             Exchange::Aster => "BTCUSDT",
             Exchange::Hyperliquid => "BTC",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let order = |id: &str| {
             json!({
@@ -132,6 +147,92 @@ impl Run {
         self.h.app.clock.advance_ms(11_000);
         self.trade(&Call::resolution(exchange, USER), 200).await;
         self.trade(&Call::cancel_all(exchange, USER, symbol), 200).await;
+    }
+
+    /// Makes each operation on Lighter, with its key in each of the forms that the routes accept.
+    pub(crate) async fn trade_on_lighter(&mut self) {
+        open_account(&self.h.app);
+        self.secrets.insert("Lighter's key".to_owned(), hex::decode(KEY).unwrap());
+        self.give_lighter_key().await;
+        let order = |id: &str| {
+            json!({
+                "clientOrderId": id, "symbol": "ETH", "side": "BUY", "type": "LIMIT",
+                "quantity": "0.1", "price": "2900",
+            })
+        };
+        let call = |method, rest: &str, body| Call::lighter(method, ACCOUNT, rest, body);
+        let place = |id: &str| call(Method::POST, "orders", Some(order(id)));
+        self.trade(&place("a-1"), 200).await;
+        let change = json!({ "price": "2800", "quantity": "0.2" });
+        self.trade(&call(Method::PUT, "orders/a-1", Some(change)), 200).await;
+        let positions = format!("positions/{ACCOUNT}");
+        for rest in ["orders", "orders/a-1/status", &positions, "balances", "credentials"] {
+            self.trade(&call(Method::GET, rest, None), 200).await;
+        }
+        let leverage = json!({ "symbol": "ETH", "leverage": 5 });
+        self.trade(&call(Method::POST, "leverage", Some(leverage)), 200).await;
+        self.trade(&call(Method::DELETE, "orders/a-1", None), 200).await;
+        for (id, fault) in [
+            ("e-1", Fault::AppliedButLost),
+            ("e-2", Fault::Reset),
+            ("e-3", Fault::AppliedThenHang),
+            ("e-4", Fault::Garbage),
+        ] {
+            let disturbed = move |arrival: &Arrival<'_>| {
+                let is_hit = [LIGHTER_SEND, "Lighter.GET tx"].contains(&arrival.name);
+                if is_hit { Fate::Fail(fault.clone()) } else { Fate::Pass }
+            };
+            let reply = self.call_with(&place(id), disturbed).await;
+            assert_eq!(reply.status, 504, "{id}: {}", reply.body);
+            self.trade(&Call::resolution(Exchange::Lighter, USER), 200).await;
+        }
+        self.trade(&call(Method::DELETE, "orders?symbol=ETH", None), 200).await;
+        self.trade(&call(Method::DELETE, "credentials", None), 200).await;
+    }
+
+    /// Gives the key in a wrong and in a right way: in the query, in headers and in a body.
+    async fn give_lighter_key(&mut self) {
+        let (orders, stored) = ("/api/trading/lighter/orders", "/api/trading/lighter/credentials");
+        let names = json!({
+            "apiKeyPrivateKey": KEY, "apiKeyIndex": SLOT, "accountIndex": ACCOUNT,
+        });
+        let query = format!("apiKeyPrivateKey={KEY}&apiKeyIndex={SLOT}&accountIndex={ACCOUNT}");
+        let app = &self.h.app;
+        let in_headers = |method, path: &str| {
+            app.request(method, path)
+                .header("x-lighter-api-key-private-key", KEY)
+                .header("x-lighter-api-key-index", SLOT.to_string())
+                .header("x-lighter-account-index", ACCOUNT.to_string())
+        };
+        let order = |id: &str| {
+            json!({
+                "clientOrderId": id, "symbol": "ETH", "side": "BUY", "type": "LIMIT",
+                "quantity": "0.1", "price": "2900", "credentials": { "lighter": names },
+            })
+        };
+        let mut plain = order("q-1");
+        plain.as_object_mut().unwrap().remove("credentials");
+        let mut wrong = names.clone();
+        wrong["apiKeyIndex"] = 6.into();
+        let requests = [
+            (app.request(Method::POST, &format!("{orders}?{query}")).json(&plain), 200),
+            (app.request(Method::GET, &format!("{orders}?{query}")), 200),
+            (app.request(Method::GET, &format!("{orders}/none/status?{query}")), 404),
+            (app.request(Method::GET, &format!("{orders}?{query}&apiKeyIndex=7")), 400),
+            (app.request(Method::GET, &format!("{orders}?{query}00")), 400),
+            (in_headers(Method::GET, "/api/trading/lighter/balances"), 200),
+            (in_headers(Method::GET, &format!("{orders}?{query}")), 400),
+            (app.request(Method::POST, orders).json(&order("b-1")), 200),
+            (app.request(Method::POST, &format!("{orders}?{query}")).json(&order("b-2")), 400),
+            (app.request(Method::PUT, stored).json(&wrong), 422),
+            (app.request(Method::PUT, stored).json(&names), 200),
+        ];
+        for (number, (request, status)) in requests.into_iter().enumerate() {
+            let reply = app.send(request).await;
+            assert_eq!(reply.status, status, "request {number}: {}", reply.body);
+            self.responses.extend_from_slice(reply.body.to_string().as_bytes());
+            self.responses.extend_from_slice(format!("{:?}\n", reply.headers).as_bytes());
+        }
     }
 
     /// Changes and reads the trading policy.

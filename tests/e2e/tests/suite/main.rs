@@ -10,6 +10,7 @@ mod exchanges;
 mod fairness;
 mod hostile;
 mod leak;
+mod payments;
 mod refresh;
 mod trading;
 mod webhooks;

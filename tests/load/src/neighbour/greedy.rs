@@ -143,6 +143,7 @@ async fn one_call(
             Exchange::Hyperliquid => {
                 party.call("register hyperliquid", api.register_hyperliquid(user)).await;
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         },
         30..45 => match exchange {
             Exchange::Aster => {
@@ -151,6 +152,7 @@ async fn one_call(
             Exchange::Hyperliquid => {
                 party.call("rotate hyperliquid", api.rotate_hyperliquid(user)).await;
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         },
         45..55 => {
             party.call("delete", api.delete_api_key(&at, user)).await;

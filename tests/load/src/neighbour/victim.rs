@@ -27,6 +27,7 @@ const fn pause(exchange: Exchange) -> Duration {
     match exchange {
         Exchange::Aster => Duration::from_secs(20),
         Exchange::Hyperliquid => Duration::from_secs(4),
+        Exchange::Lighter => unreachable!(),
     }
 }
 
@@ -127,6 +128,7 @@ async fn trade(party: &Party, exchange: Exchange, user: String, first: Duration)
             Exchange::Hyperliquid => {
                 ["register hyperliquid", "rotate hyperliquid", "delete hyperliquid"]
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         match exchange {
             Exchange::Aster => {
@@ -135,6 +137,7 @@ async fn trade(party: &Party, exchange: Exchange, user: String, first: Duration)
             Exchange::Hyperliquid => {
                 party.call(register, api.register_hyperliquid(user.as_str())).await;
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
         party.call("describe", api.api_key(&at, &user)).await;
         party.wait(pause(exchange)).await;
@@ -145,6 +148,7 @@ async fn trade(party: &Party, exchange: Exchange, user: String, first: Duration)
             Exchange::Hyperliquid => {
                 party.call(rotate, api.rotate_hyperliquid(&user)).await;
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
         party.wait(pause(exchange)).await;
         party.call(delete, api.delete_api_key(&at, user.as_str())).await;

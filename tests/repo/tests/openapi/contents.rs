@@ -3,22 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use domain::ids::Exchange;
 use domain::intent::{MAX_MESSAGE_BYTES, PersonalMessage};
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use openapi::models;
 use serde_json::{Value, json};
-use shared::api::body::JsonBody;
-use shared::api::error::ApiError;
-use shared::api::requests::{
-    CreateTenantKey, CreateWallet, CreateWebhook, ModifyOrder, PlaceOrderRequest, RegisterApiKey,
-    RotateApiKey, SetLeverage, SetTradingPolicy, SignMessage, UpdateWebhook,
-};
-use shared::webhooks::Targets;
 use template::routes::in_code;
 use template::stacks::{MAIN, Sources, Stacks};
 use template::{assert_found, assert_none, differences, read, sources};
 
+use super::bodies::{ADDRESS, read_as};
 use super::{document, gateway_responses};
 
 #[test]
@@ -220,25 +212,19 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
     let api = stacks.main.resource("AWS::Serverless::Api", "Api").properties;
     let made = serde_json::to_value(models::all().unwrap()).unwrap();
     let mut wrong = Vec::new();
-    if api["Models"] != made {
+    if api["DefinitionBody"]["components"]["schemas"] != made {
         wrong.push(format!("the models differ from the document: {made:#}"));
     }
     let models = models::by_route(&document()).into_iter();
     let documented =
         models.map(|((method, path), model)| format!("{method} {}: {model}", unnamed(&path)));
-    let mut in_template = BTreeSet::new();
-    for function in stacks.functions() {
-        for (_, event) in function.properties["Events"].as_object().into_iter().flatten() {
-            let of = &event["Properties"];
-            let Some(model) = of.get("RequestModel") else { continue };
-            let [method, path] = ["Method", "Path"].map(|field| of[field].as_str().unwrap());
-            let name = model["Model"].as_str().unwrap();
-            in_template.insert(format!("{method} {}: {name}", unnamed(path)));
-            if model["ValidateBody"] != json!(true) || model.as_object().unwrap().len() != 2 {
-                wrong.push(format!("{method} {path}: only the body must be validated"));
-            }
-        }
-    }
+    let (methods, faults) = template::api::methods(stacks);
+    wrong.extend(faults);
+    let in_template = methods.iter().filter_map(|method| {
+        let (route, model) = (&method.route, method.model.as_ref()?);
+        Some(format!("{} {}: {model}", route.method, unnamed(&route.path)))
+    });
+    let in_template: BTreeSet<String> = in_template.collect();
     let documented: BTreeSet<String> = documented.collect();
     wrong.extend(differences(
         "the model",
@@ -251,8 +237,8 @@ fn wrong_models(stacks: &Stacks) -> Vec<String> {
 #[test]
 fn template_models_match_openapi() {
     assert_none(&wrong_models(&Stacks::deployed()));
-    let pointer = "  SignMessageFunction:";
-    let none = Sources::read().with(MAIN, pointer, "Model: SignMessage", "Model: CreateWallet");
+    let place = "          /api/wallets/{wallet}/sign:";
+    let none = Sources::read().with(MAIN, place, "schemas/SignMessage", "schemas/CreateWallet");
     let found = wrong_models(&none.deploy(&[]));
     assert_found(
         &found,
@@ -285,6 +271,9 @@ fn accepts(model: &Value, body: &Value) -> bool {
                     |letter: char| letter.is_ascii_alphanumeric() || "_.:@|-".contains(letter);
                 match rule.as_str().unwrap() {
                     "^[A-Za-z0-9_.:@|-]*$" => text.chars().all(is_of_name),
+                    "^[a-z0-9-]*$" => text
+                        .bytes()
+                        .all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-'),
                     "^[^\\s#]*$" => !text.contains(|it: char| it.is_whitespace() || it == '#'),
                     other => panic!("the pattern {other} is not supported here"),
                 }
@@ -297,36 +286,6 @@ fn accepts(model: &Value, body: &Value) -> bool {
         }
     }
     true
-}
-
-/// Returns the error with which a function refuses a body.
-fn read_as(model: &str, body: &Value) -> Option<ApiError> {
-    let body = JsonBody::parse(&HeaderMap::new(), body.to_string().as_bytes());
-    let uri = Uri::default();
-    let wallet = HeaderMap::from_iter([(
-        HeaderName::from_static("x-wallet-id"),
-        HeaderValue::from_static("a"),
-    )]);
-    let read = body.and_then(|body| match model {
-        "CreateWallet" => CreateWallet::read(&body).map(|_| ()),
-        "SignMessage" => SignMessage::read("a", &uri, &body).map(|_| ()),
-        "RotateApiKey" => RotateApiKey::read(&uri, &body).map(|_| ()),
-        "RegisterApiKey" => RegisterApiKey::read(&uri, &body).map(|_| ()),
-        "CreateWebhook" => CreateWebhook::read(&body, Targets::Public).map(|_| ()),
-        "CreateTenantKey" => CreateTenantKey::read(&body, 0).map(|_| ()),
-        "PlaceOrderRequest" => {
-            PlaceOrderRequest::read(Exchange::Aster, &wallet, &uri, &body).map(|_| ())
-        }
-        "ModifyOrder" => ModifyOrder::read(&wallet, &uri, &body).map(|_| ()),
-        "SetTradingPolicy" => SetTradingPolicy::read(&HeaderMap::new(), &uri, &body).map(|_| ()),
-        "UpdateWebhook" => {
-            let id = "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a";
-            UpdateWebhook::read(id, &body, Targets::Public).map(|_| ())
-        }
-        "SetLeverage" => SetLeverage::read(&wallet, &uri, &body).map(|_| ()),
-        _ => panic!("the model {model} is not supported here"),
-    });
-    read.err()
 }
 
 /// A model refuses neither a body that its function accepts nor one that gets an error text of the
@@ -354,10 +313,24 @@ fn gateway_model_is_not_stricter_than_the_function() {
             "PlaceOrderRequest" => {
                 json!({ "symbol": "BTC", "side": "BUY", "type": "MARKET", "quantity": "1" })
             }
+            "StoreLighterKey" => {
+                let key = "01".repeat(40);
+                json!({ "apiKeyPrivateKey": key, "apiKeyIndex": 5, "accountIndex": 7 })
+            }
             "ModifyOrder" => json!({ "price": "1", "quantity": "1" }),
             "SetTradingPolicy" => json!({}),
+            "ProposePolicyChange" => json!({ "change": { "type": "freeze" } }),
+            "ApprovePolicyChange" => {
+                json!({ "approver": "alice", "signature": { "der": "3006020101020101" } })
+            }
             "SetLeverage" => json!({ "symbol": "BTC", "leverage": 5 }),
             "UpdateWebhook" => json!({ "description": "a" }),
+            "WithdrawFromAster" => json!({ "chainId": 56, "asset": "USDT", "amount": "1" }),
+            "WithdrawFromHyperliquid" => json!({ "destination": ADDRESS, "amount": "1" }),
+            "TransferAtHyperliquid" => json!({ "amount": "1" }),
+            "SendTokens" => {
+                json!({ "chainId": 56, "asset": "USDT", "destination": ADDRESS, "amount": "1" })
+            }
             _ => json!({ "walletIdOrAddress": "a" }),
         };
         assert!(read_as(&name, &good).is_none(), "{name}: {good}");

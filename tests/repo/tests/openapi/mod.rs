@@ -1,5 +1,6 @@
 //! Tests of the OpenAPI document.
 
+mod bodies;
 mod contents;
 mod form;
 mod json_schema;

@@ -34,6 +34,11 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "GRANT_NOT_ALLOWED",
         "the tenant key does not have a scope, a network or a time that it would give another key",
     ),
+    (
+        &[403],
+        "EXCHANGE_REGION_BLOCKED",
+        "the exchange refuses the country of the service's address; nothing was executed",
+    ),
     (&[404], "TENANT_KEY_NOT_FOUND", "the tenant has no such key"),
     (&[409], "TENANT_KEY_EXISTS", "a usable key has this label"),
     (&[409], "TOO_MANY_TENANT_KEYS", "the tenant has 20 keys"),
@@ -41,7 +46,11 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
     (&[409], "TENANT_KEY_NOT_ACTIVE", "the key is revoked or expired"),
     (&[409], "TENANT_KEY_IN_USE", "it is the key that calls"),
     (&[404], "WALLET_NOT_FOUND", "the tenant has no such wallet"),
-    (&[404], "API_KEY_NOT_FOUND", "the wallet has no trading key at this exchange"),
+    (
+        &[404],
+        "API_KEY_NOT_FOUND",
+        "the wallet has no trading key at this exchange, or no key of the Lighter account is stored",
+    ),
     (&[404], "NOT_FOUND", "the route does not exist"),
     (
         &[404],
@@ -108,6 +117,7 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "the `clientOrderId` belongs to another order of the wallet at this exchange, or to another \
          batch",
     ),
+    (&[422], "API_KEY_NOT_LISTED", "the exchange lists another key, or none, in the slot"),
     (&[422], "MARKET_UNKNOWN", "the exchange has no such market, or it does not trade"),
     (&[422], "TICK_SIZE", "the price is not a multiple of the market's step"),
     (&[422], "LOT_SIZE", "the quantity is not a multiple of the market's step, or out of range"),
@@ -143,12 +153,65 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "the exchange does not offer what the order needs; for a trading key of Aster V1, it has no \
          call that rotates or deletes it, and the service places no orders with it",
     ),
+    (&[400], "IDEMPOTENCY_KEY_REQUIRED", "a payment has no Idempotency-Key, and is not a dry run"),
+    (&[404], "TRANSFER_NOT_FOUND", "the wallet has no such payment at this exchange"),
+    (
+        &[409],
+        "APPROVAL_REQUIRED",
+        "the payment exceeds `approveAbove`, or a cancellation has no signature; `data` has the text \
+         that approvers sign",
+    ),
+    (&[409], "PAYMENT_IN_PROGRESS", "another request makes this payment"),
+    (
+        &[422],
+        "NOT_OFFERED",
+        "the service does not make this payment or deposit; `message` and `data` state the way",
+    ),
+    (&[422], "DESTINATION_REFUSED", "Hyperliquid refuses the destination of a transfer"),
+    (&[422], "EXCHANGE_LIMIT_EXCEEDED", "the amount exceeds the exchange's own limit"),
+    (&[422], "NONCE_EXPIRED", "the exchange did not execute a payment while its nonce was valid"),
+    (&[422], "NOT_EXECUTED", "the nonce of a payment is used, and the ledger has no payment"),
+    (&[422], "EXCHANGE_FAILED", "the exchange reports the payment as failed"),
+    (&[422], "PAYMENT_REJECTED", "the exchange refused the payment for another reason"),
+    (
+        &[422],
+        "NOT_SENT",
+        "the exchange was not reached, took no more requests, or no time was left; nothing was paid",
+    ),
+    (&[422], "REVERTED", "the chain reverted the transaction"),
+    (&[422], "NONCE_TAKEN", "another transaction used the account's nonce"),
+    (&[502], "CHAIN_UNAVAILABLE", "the chain's node refused the call or is not available"),
+    (
+        &[504],
+        "PAYMENT_UNKNOWN",
+        "the outcome of the payment is not known; retry with the same Idempotency-Key",
+    ),
     (&[422], "DEPOSIT_REQUIRED", "the exchange requires a deposit first"),
     (&[422], "NO_AGENT_SLOT", "the exchange has no free slot for another agent"),
     (
         &[422],
         "EXCHANGE_REJECTED",
         "the exchange refused for a reason that you can fix; `message` contains its text",
+    ),
+    (
+        &[404],
+        "POLICY_CHANGE_NOT_FOUND",
+        "the payment policy has no pending change with this number",
+    ),
+    (
+        &[409],
+        "POLICY_SEQUENCE",
+        "another change of the payment policy came first; sign the change again with the next number",
+    ),
+    (
+        &[422],
+        "APPROVAL_INVALID",
+        "a signature is not an approver's over the text of this change, tenant and policy chain",
+    ),
+    (
+        &[422],
+        "POLICY_CHANGE_REFUSED",
+        "the payment policy does not allow the change; `reason` and `message` state why",
     ),
     (
         &[422],
@@ -222,6 +285,11 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
         "UNHEALTHY",
         "local stack, `GET /api/health`: the disk is full, or a KMS key does not decrypt its \
          ciphertext; `error` states which",
+    ),
+    (
+        &[502],
+        "EXCHANGE_UPGRADE_REQUIRED",
+        "the exchange accepts only a newer form of signatures; the service must be updated",
     ),
     (&[504], "EXCHANGE_TIMEOUT", "the exchange did not respond in time"),
     (

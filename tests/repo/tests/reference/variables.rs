@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 67] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -11,6 +11,11 @@ pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
         "Function that refreshes the shares of a wallet which must not sign before.",
     ),
     ("COSIGNER_TABLE", "required", "Name of the cosigner's table."),
+    (
+        "SEALS_TABLE",
+        "no comparison with the newest seal",
+        "Table that keeps the newest seal outside the cosigner's table.",
+    ),
     ("COSIGNER_KEY_ID", "required", "KMS key of party 2's shares."),
     (
         "COSIGNER_POLICY",
@@ -39,6 +44,22 @@ pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
         "HYPERLIQUID_BUILDER_FEE",
         "required with `HYPERLIQUID_BUILDER`",
         "Its fee in tenths of a basis point, from 1 to 100.",
+    ),
+    ("LIGHTER_URL", "required", "URL of Lighter: https, or http on loopback."),
+    (
+        "LIGHTER_CHAIN_ID",
+        "`304`",
+        "Chain id that Lighter's signatures cover: 304 on Mainnet, 300 on Testnet.",
+    ),
+    (
+        "LIGHTER_WEIGHT_PER_MINUTE",
+        "`54`",
+        "Requests that may be sent to Lighter in a minute, from 20 to 100,000.",
+    ),
+    (
+        "LIGHTER_KEYS_IN_QUERY",
+        "`true`",
+        "Whether the published form with the private key in the query is accepted.",
     ),
     ("ASTER_BUILDER", "none", "Builder that wallets approve at Aster and that orders carry."),
     (
@@ -102,6 +123,27 @@ pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
         "`24`",
         "Time before a wider trading policy takes effect, from 0 to 168 hours.",
     ),
+    ("EVM_RPC_URL_1", "none: transfers are returned signed", "URL of a JSON-RPC node of Ethereum."),
+    (
+        "EVM_RPC_URL_56",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of BNB Smart Chain.",
+    ),
+    (
+        "EVM_RPC_URL_97",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of the test network of BNB Smart Chain.",
+    ),
+    (
+        "EVM_RPC_URL_42161",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of Arbitrum One.",
+    ),
+    (
+        "EVM_RPC_URL_421614",
+        "none: transfers are returned signed",
+        "URL of a JSON-RPC node of Arbitrum Sepolia.",
+    ),
     ("AGENT_VALIDITY_DAYS", "`180`", "Validity of a registered trading key, from 8 to 180 days."),
     (
         "RETURN_API_PRIVATE_KEY",
@@ -150,7 +192,7 @@ pub(super) const VARIABLES: [(&str, &str, &str); 57] = [
 ];
 
 /// The variables of the program that are not options.
-pub(super) const LOCAL: [(&str, &str, &str); 7] = [
+pub(super) const LOCAL: [(&str, &str, &str); 8] = [
     (
         "RUST_LOG",
         "`info`",
@@ -166,6 +208,11 @@ pub(super) const LOCAL: [(&str, &str, &str); 7] = [
     ("AWS_SESSION_TOKEN", "none", "Session token of temporary credentials."),
     ("USER", "`LOGNAME`", "Name of the operator in the record of a freeze."),
     ("LOGNAME", "`unknown`", "Name of the operator, if `USER` is not set."),
+    (
+        "HYPERDEX_API_KEY",
+        "none",
+        "Tenant key with which `hyperdex policy --api-url` calls the API.",
+    ),
     (
         "TOKIO_WORKER_THREADS",
         "the number of cores",

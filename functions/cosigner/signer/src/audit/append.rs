@@ -3,8 +3,7 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, KeysAndAttributes, Put,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
 use platform::aws::without_conflict_retries;
 use platform::items::{
@@ -42,6 +41,8 @@ const HEAD: &str = "audit";
 pub(crate) enum Lost {
     /// The companion item exists already.
     Companion,
+    /// The condition of a further write failed.
+    Writes,
     /// Another record came first. Holds the chain's new head if the failed transaction returned
     /// it.
     Head(Option<Head>),
@@ -60,11 +61,29 @@ impl Cosigner {
     pub(crate) async fn record(
         &self,
         context: &RequestContext,
-        mut head: Head,
+        head: Head,
         decision: &Decision,
         step: Step,
         companion: Option<Item>,
     ) -> Result<Head, CallError> {
+        let recorded = self.record_with(context, head, decision, step, companion, &[]).await?;
+        Ok(recorded.ok_or(Refusal::Busy)?)
+    }
+
+    /// As [`Cosigner::record`], with further writes in the same transaction. Returns `None` when
+    /// the condition of one of them failed: read again, and decide again.
+    ///
+    /// # Errors
+    /// As [`Cosigner::record`].
+    pub(crate) async fn record_with(
+        &self,
+        context: &RequestContext,
+        mut head: Head,
+        decision: &Decision,
+        step: Step,
+        companion: Option<Item>,
+        writes: &[TransactWriteItem],
+    ) -> Result<Option<Head>, CallError> {
         let patience_ms = if step == Step::Refuse { REFUSAL_PATIENCE_MS } else { PATIENCE_MS };
         let started_ms = self.clock.now_ms();
         let mut waited_ms = 0;
@@ -93,8 +112,18 @@ impl Cosigner {
             next.shard = shard_of(context.key.wallet_id);
             next.seal_day = now_ms / DAY_MS;
             next.schema = HEAD_SCHEMA;
-            match self.shares.append(&context.key, &head, &next, &record, companion.clone()).await {
-                Ok(()) => return Ok(next),
+            // Another decision in the same millisecond may make the same record with other writes.
+            let token = self.random.uuid()?.to_string();
+            let appended = self.shares.append(
+                &context.key,
+                (&head, &next),
+                (&record, &token),
+                companion.clone(),
+                writes,
+            );
+            match appended.await {
+                Ok(()) => return Ok(Some(next)),
+                Err(Lost::Writes) => return Ok(None),
                 Err(Lost::Companion) => return Err(Refusal::NoSession.into()),
                 Err(Lost::Head(Some(moved))) if first => head = moved,
                 Err(Lost::Head(_) | Lost::Failed(StoreError::Busy(_))) => {
@@ -125,35 +154,22 @@ impl Shares {
         &self,
         key: &WalletKey,
     ) -> Result<(Option<ShareItem>, Head), StoreError> {
-        let keys = [share_key(key), head_key(key)];
-        let wanted = KeysAndAttributes::builder()
-            .set_keys(Some(keys.to_vec()))
-            .consistent_read(true)
-            .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let output = self
-            .db
-            .batch_get_item()
-            .request_items(&self.table, wanted)
-            .send()
-            .await
-            .map_err(unavailable)?;
-        // DynamoDB omits throttled items from a batch. The SDK retries single reads, but not
-        // these.
-        if output.unprocessed_keys().is_some_and(|left| !left.is_empty()) {
-            let share = self.get(share_key(key)).await?;
-            let share = share.map(|item| from_item("share", item)).transpose()?;
-            return Ok((share, self.head(key).await?));
-        }
-        let (mut share, mut head) = (None, Head::default());
-        for item in output.responses.unwrap_or_default().remove(&self.table).unwrap_or_default() {
-            if item.get("sk") == keys[1].get("sk") {
-                head = head_of(item)?;
-            } else {
-                share = Some(from_item("share", item)?);
-            }
-        }
+        let (share, head, _) = self.share_head_and(key, &[]).await?;
         Ok((share, head))
+    }
+
+    /// Reads a share, the head of its wallet's chain, and further items in their order, in one
+    /// consistent read.
+    pub(crate) async fn share_head_and(
+        &self,
+        key: &WalletKey,
+        others: &[Item],
+    ) -> Result<(Option<ShareItem>, Head, Vec<Option<Item>>), StoreError> {
+        let keys = [&[share_key(key), head_key(key)], others].concat();
+        let mut found = self.get_all(&keys).await?.into_iter();
+        let share = found.next().flatten().map(|item| from_item("share", item)).transpose()?;
+        let head = found.next().flatten().map(head_of).transpose()?.unwrap_or_default();
+        Ok((share, head, found.collect()))
     }
 
     /// Reads the head of a wallet's chain.
@@ -183,10 +199,10 @@ impl Shares {
     async fn append(
         &self,
         key: &WalletKey,
-        head: &Head,
-        next: &Head,
-        record: &Record,
+        (head, next): (&Head, &Head),
+        (record, token): (&Record, &str),
         companion: Option<Item>,
+        writes: &[TransactWriteItem],
     ) -> Result<(), Lost> {
         let new = |item: Item| {
             Put::builder()
@@ -216,26 +232,33 @@ impl Shares {
         let mut puts =
             vec![replaced, new(to_record(item_key(key, record_name(record.seq)), record)?)];
         puts.extend(companion.map(new));
+        let own = puts.len();
         let items = puts.into_iter().map(|put| {
             let put = put.build().map_err(|error| StoreError::Unavailable(error.to_string()))?;
             Ok(TransactWriteItem::builder().put(put).build())
         });
+        let mut items = items.collect::<Result<Vec<_>, StoreError>>()?;
+        items.extend_from_slice(writes);
         let written = self
             .db
             .transact_write_items()
-            .set_transact_items(Some(items.collect::<Result<_, StoreError>>()?))
+            .set_transact_items(Some(items))
             // The same request, sent again after a lost response, succeeds again.
-            .client_request_token(&record.hash[..36])
+            .client_request_token(token)
             .customize()
             .config_override(without_conflict_retries())
             .send()
             .await;
         let Err(error) = written else { return Ok(()) };
-        let moved = match condition_failures(&error) {
-            [_, _, Some(_)] => return Err(Lost::Companion),
-            [Some(reason), ..] => reason.item().cloned(),
-            _ => None,
-        };
+        let failures = condition_failures(&error);
+        let failed = |place: usize| failures.get(place).copied().flatten();
+        if (own..own + writes.len()).any(|place| failed(place).is_some()) {
+            return Err(Lost::Writes);
+        }
+        if own > 2 && failed(2).is_some() {
+            return Err(Lost::Companion);
+        }
+        let moved = failed(0).and_then(|reason| reason.item().cloned());
         match transaction_error(error) {
             StoreError::Conflict => Err(Lost::Head(moved.map(head_of).transpose()?)),
             failed => Err(Lost::Failed(failed)),
@@ -243,19 +266,19 @@ impl Shares {
     }
 }
 
-/// Returns which of the transaction's three conditions failed: head, record, companion.
+/// Returns which of the transaction's conditions failed: head, record, companion, further writes.
 fn condition_failures(
     error: &SdkError<TransactWriteItemsError>,
-) -> [Option<&CancellationReason>; 3] {
+) -> Vec<Option<&CancellationReason>> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
         error.as_service_error()
     else {
-        return [None; 3];
+        return Vec::new();
     };
-    let mut reasons = cancelled.cancellation_reasons().iter();
-    std::array::from_fn(|_| {
-        reasons.next().filter(|reason| reason.code() == Some("ConditionalCheckFailed"))
-    })
+    let reasons = cancelled.cancellation_reasons().iter();
+    reasons
+        .map(|reason| (reason.code() == Some("ConditionalCheckFailed")).then_some(reason))
+        .collect()
 }
 
 impl From<StoreError> for Lost {

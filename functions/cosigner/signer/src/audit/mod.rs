@@ -7,21 +7,24 @@
 //! head and its counts of signatures, so records, counts and sessions always agree.
 
 mod append;
+mod payments;
 mod step;
 pub mod verify;
 
 use std::fmt::Write;
 
-use aws_lc_rs::digest::{Context, SHA256};
 use domain::eth::Address;
 use domain::ids::Tenant;
-use domain::intent::Intent;
-use protocol::{SessionId, WalletKey};
+use domain::intent::{HyperliquidChain, Intent};
+use domain::money::{Nonces, Payment, PaymentId};
+use protocol::{Charge, SessionId, WalletKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use crate::head::GENESIS;
 pub(crate) use crate::head::Head;
+pub use crate::record::Record;
+pub(crate) use crate::record::link;
 
 pub(crate) use step::Step;
 
@@ -125,6 +128,68 @@ pub enum Decision {
         /// The retired versions.
         versions: Vec<u32>,
     },
+    /// The payment may be signed, is counted, and its first run has begun.
+    PaymentAllowed(Box<AllowedPayment>),
+    /// A further run of a counted payment has begun.
+    PaymentResumed {
+        /// The payment's id.
+        id: PaymentId,
+        /// The digest to be signed, in hex.
+        digest: String,
+    },
+    /// The payment may not be signed.
+    PaymentRefused {
+        /// The payment's id.
+        id: PaymentId,
+        /// The refused payment.
+        payment: Payment,
+        /// The reason.
+        reason: String,
+    },
+    /// A signature of the payment now exists.
+    PaymentSigned {
+        /// The payment's id.
+        id: PaymentId,
+        /// The digest, in hex.
+        digest: String,
+        /// The signature, 65 bytes in hex.
+        signature: String,
+    },
+}
+
+/// A payment that may be signed, and the policy that allows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AllowedPayment {
+    /// The payment's id.
+    pub id: PaymentId,
+    /// The payment.
+    pub payment: Payment,
+    /// Its nonces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonces: Option<Nonces>,
+    /// The networks of Hyperliquid and Aster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub networks: Option<[HyperliquidChain; 2]>,
+    /// The digest of its first signature, in hex.
+    pub digest: String,
+    /// The counted amounts.
+    pub charges: Vec<Charge>,
+    /// The last record of the tenant's policy chain: its number.
+    pub policy_seq: u64,
+    /// The same record's hash, in hex.
+    pub policy_hash: String,
+    /// The change that listed the destination; `None` when the money stays the wallet's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_change: Option<u64>,
+    /// The changes that set the limits of the counted assets, in the order of `charges`.
+    pub limit_changes: Vec<u64>,
+    /// The approvers whose signatures of the payment's text were given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approvers: Vec<String>,
+    /// The payment whose account's nonce it takes. At most one of the two can be mined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<PaymentId>,
 }
 
 impl Decision {
@@ -150,21 +215,6 @@ impl Decision {
     }
 }
 
-/// A record as stored.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Record {
-    /// Schema number: 1.
-    pub schema: u32,
-    /// Position in the chain.
-    pub seq: u64,
-    /// The hash of the record before it, in hex.
-    pub prev: String,
-    /// The [`Entry`] as JSON text.
-    pub body: String,
-    /// SHA-256 of `prev`, a line feed and `body`, in hex.
-    pub hash: String,
-}
-
 impl Record {
     /// Makes the record of an entry that follows the record with the hash `prev`.
     pub(crate) fn new(entry: &Entry, prev: &str) -> Result<Self, serde_json::Error> {
@@ -182,15 +232,6 @@ pub(crate) struct RequestContext {
     pub(crate) caller: String,
     pub(crate) alias: Option<String>,
     pub(crate) request_id: String,
-}
-
-/// Computes a record's hash from the previous hash and its body.
-pub(crate) fn link(prev: &str, body: &str) -> String {
-    let mut context = Context::new(&SHA256);
-    context.update(prev.as_bytes());
-    context.update(b"\n");
-    context.update(body.as_bytes());
-    hex(context.finish().as_ref())
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -10,6 +10,9 @@ use crate::rates::Kind;
 
 pub(super) const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// The refusal of a nonce for an exchange at which no wallet is registered.
+const NO_WALLETS: &str = "no wallet signs for this exchange";
+
 /// A change of the head, made in the transaction of its record.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
@@ -18,11 +21,13 @@ pub(crate) enum Step {
     /// Counts a refusal. Allowed for a barred key.
     Refuse,
     /// Begins a run of the named share: takes a run slot, counts against the wallet's limit, and
-    /// takes the nonce of its intent.
+    /// takes the nonces of its intent or payment.
     Open {
         kind: Kind,
         rate: Rate,
-        nonce: Option<(Exchange, u64)>,
+        nonces: Vec<(Exchange, u64)>,
+        /// Whether the nonces are a payment's.
+        pays: bool,
         /// Expiry of the run's session, Unix seconds.
         until_s: u64,
     },
@@ -61,13 +66,16 @@ impl Head {
                 self.open_trial(key.key_version, session, now_ms / 1_000, until_s)?;
                 self.count(Kind::Refresh, rate, now_ms)
             }
-            Step::Open { kind, rate, nonce, until_s } => {
+            Step::Open { kind, rate, ref nonces, pays, until_s } => {
                 self.open_run(key.key_version, session, now_ms / 1_000, until_s)?;
                 self.count(kind, rate, now_ms)?;
-                match nonce {
-                    Some((exchange, nonce)) => self.take_nonce(exchange, nonce, now_ms),
-                    None => Ok(()),
-                }
+                let mut nonces = nonces.iter();
+                nonces.try_for_each(|(exchange, nonce)| {
+                    if pays {
+                        self.take_payment_nonce(*exchange, *nonce, now_ms)?;
+                    }
+                    self.take_nonce(*exchange, *nonce, now_ms)
+                })
             }
             Step::Close => self.close_run(key.key_version, session),
             Step::Refresh { rate, to, ref kept } => {
@@ -89,22 +97,45 @@ impl Head {
     /// # Errors
     /// Fails when this nonce or a later one was taken before.
     fn take_nonce(&mut self, exchange: Exchange, nonce: u64, now_ms: u64) -> Result<(), Refusal> {
-        let now = match exchange {
-            Exchange::Aster => now_ms.saturating_mul(1_000),
-            Exchange::Hyperliquid => now_ms,
-        };
-        // Half of the endpoint's own allowance; the clocks may differ by the other half.
-        let latest = now.saturating_add(nonce_lead(exchange) / 2);
         let last = match exchange {
             Exchange::Aster => &mut self.aster_nonce,
             Exchange::Hyperliquid => &mut self.hyperliquid_nonce,
+            // No intent is for Lighter, whose keys callers bring.
+            Exchange::Lighter => return Err(Refusal::Policy(NO_WALLETS.into())),
         };
-        if nonce <= *last && *last <= latest {
-            return Err(Refusal::Policy(NONCE_USED.into()));
-        }
-        *last = nonce;
-        Ok(())
+        take(last, exchange, nonce, now_ms)
     }
+
+    /// Takes a payment's nonce. An intent's nonce far ahead, which the rule of [`Self::take_nonce`]
+    /// ignores, has no effect here.
+    fn take_payment_nonce(
+        &mut self,
+        exchange: Exchange,
+        nonce: u64,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
+        let last = match exchange {
+            Exchange::Aster => &mut self.aster_payment,
+            Exchange::Hyperliquid => &mut self.hyperliquid_payment,
+            // The service makes no payments there.
+            Exchange::Lighter => return Err(Refusal::Policy(NO_WALLETS.into())),
+        };
+        take(last, exchange, nonce, now_ms)
+    }
+}
+
+fn take(last: &mut u64, exchange: Exchange, nonce: u64, now_ms: u64) -> Result<(), Refusal> {
+    let now = match exchange {
+        Exchange::Aster => now_ms.saturating_mul(1_000),
+        Exchange::Hyperliquid | Exchange::Lighter => now_ms,
+    };
+    // Half of the endpoint's own allowance; the clocks may differ by the other half.
+    let latest = now.saturating_add(nonce_lead(exchange) / 2);
+    if nonce <= *last && *last <= latest {
+        return Err(Refusal::Policy(NONCE_USED.into()));
+    }
+    *last = nonce;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,11 +4,16 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use domain::ids::Tenant;
 use platform::items::{Item, from_item};
 use serde::Deserialize;
 
 use super::append::head_of;
+use super::payments;
+pub use super::payments::SignedPayment;
 use super::{Entry, GENESIS, Head, Record, link};
+pub use crate::policy_chain::PolicyOrigin;
+use crate::policy_chain::{self, History, covers, replay};
 
 /// A fault in a chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +38,16 @@ pub enum Fault {
     Rewritten(u64),
     /// The record is older than seals that do not contain it: it was inserted later.
     NotSealed(u64),
+    /// The rules of the policy chain do not allow the record; 0 for the head.
+    PolicyRefused(u64, String),
+    /// A payment's record names a policy that the tenant's policy chain does not confirm.
+    PaymentPolicy(u64, String),
+    /// A payment was signed without a record that allows this digest.
+    PaymentNotAllowed(u64),
+    /// A payment was allowed a second time, and would have other content or be counted elsewhere.
+    PaymentTwice(u64),
+    /// An intent was signed without a record that allows this digest.
+    SignedNotAllowed(u64),
     /// The item cannot be read.
     Unreadable(String),
 }
@@ -59,6 +74,20 @@ impl std::fmt::Display for Fault {
             Self::NotSealed(seq) => {
                 write!(f, "record {seq} is older than seals that do not have it")
             }
+            Self::PolicyRefused(0, cause) => f.write_str(cause),
+            Self::PolicyRefused(seq, cause) => {
+                write!(f, "policy record {seq} is not allowed: {cause}")
+            }
+            Self::PaymentPolicy(seq, cause) => {
+                write!(f, "record {seq} allows a payment under another policy: {cause}")
+            }
+            Self::PaymentNotAllowed(seq) => {
+                write!(f, "record {seq} signs a payment that no record before it allows")
+            }
+            Self::PaymentTwice(seq) => write!(f, "record {seq} allows a payment a second time"),
+            Self::SignedNotAllowed(seq) => {
+                write!(f, "record {seq} signs a digest that no record before it allows")
+            }
             Self::Unreadable(cause) => write!(f, "an item cannot be read: {cause}"),
         }
     }
@@ -67,12 +96,17 @@ impl std::fmt::Display for Fault {
 /// Result of the verification.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Report {
-    /// Number of chains, one for each wallet.
+    /// Number of chains, one for each wallet and one for each tenant's policy.
     pub chains: u64,
     /// Number of records.
     pub records: u64,
-    /// The faults found, each with the wallet's partition.
+    /// The faults found, each with the partition of the wallet or policy.
     pub faults: Vec<(String, Fault)>,
+    /// The signed payments, each with the policy that allowed it.
+    pub payments: Vec<SignedPayment>,
+    /// What the policy chains state about their deployment. Records cannot prove it: compare it with
+    /// the deployment's own settings.
+    pub origins: Vec<PolicyOrigin>,
 }
 
 /// Collects the items of the cosigner's table in any order, and verifies their chains.
@@ -87,6 +121,8 @@ pub struct Verifier {
 #[derive(Debug, Default)]
 struct Chain {
     head: Option<Head>,
+    /// The head of a policy chain, with its state.
+    policy: Option<policy_chain::Chain>,
     records: BTreeMap<u64, Record>,
     /// Hashes of records in verified seals.
     sealed: BTreeMap<u64, String>,
@@ -123,11 +159,19 @@ impl Verifier {
     pub fn item(&mut self, item: Item) {
         let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
         let (Some(partition), Some(sort)) = (text("pk"), text("sk")) else { return };
-        if sort != "audit" && !sort.starts_with("audit#") {
+        let (head, records) =
+            if is_policy(&partition) { ("head", "change#") } else { ("audit", "audit#") };
+        if sort != head && !sort.starts_with(records) {
             return;
         }
         let chain = self.chains.entry(partition.clone()).or_default();
-        let read = if sort == "audit" {
+        let read = if sort == "head" {
+            policy_chain::head_of(item).map_err(|error| error.to_string()).map(|policy| {
+                let (seq, hash) = (policy.seq, policy.hash.clone());
+                chain.head = Some(Head { seq, hash, ..Head::default() });
+                chain.policy = Some(policy);
+            })
+        } else if sort == "audit" {
             head_of(item).map_err(|error| error.to_string()).map(|head| {
                 chain.head = Some(head);
             })
@@ -156,12 +200,37 @@ impl Verifier {
     #[must_use]
     pub fn finish(self) -> Report {
         let mut report = Report { faults: self.unreadable, ..Report::default() };
+        let mut policies: BTreeMap<String, History> = BTreeMap::new();
+        let mut allowed_ms: Vec<Option<u64>> = Vec::new();
         for (partition, chain) in self.chains {
             report.chains += u64::from(!chain.records.is_empty() || chain.head.is_some());
             report.records += chain.records.len() as u64;
+            let payments = payments::signed(&partition, chain.records.values());
+            let at_ms = |payment: &SignedPayment| chain.at_ms(payment.allowed.0);
+            allowed_ms.extend(payments.signed.iter().map(at_ms));
+            report.payments.extend(payments.signed);
+            report.faults.extend(payments.faults);
             let mut faults = chain.faults(&partition);
+            if is_policy(&partition) && faults.is_empty() {
+                match replay(chain.records.values(), chain.policy.as_ref()) {
+                    Ok((history, mut origins)) => {
+                        origins.iter_mut().for_each(|it| it.partition.clone_from(&partition));
+                        report.origins.extend(origins);
+                        policies.insert(partition.clone(), history);
+                    }
+                    Err((seq, cause)) => faults.push(Fault::PolicyRefused(seq, cause)),
+                }
+            }
             faults.extend(chain.against_seals(self.sealed_ms.as_ref()));
             report.faults.extend(faults.into_iter().map(|fault| (partition.clone(), fault)));
+        }
+        for (payment, at_ms) in report.payments.iter().zip(allowed_ms) {
+            let SignedPayment { partition, allowed: (seq, allowed), .. } = payment;
+            let tenant = partition.split('#').next().unwrap_or_default();
+            let history = policies.get(&format!("{tenant}#P"));
+            if let Err(cause) = covers(history, allowed, at_ms.unwrap_or_default()) {
+                report.faults.push((partition.clone(), Fault::PaymentPolicy(*seq, cause)));
+            }
         }
         report
     }
@@ -178,6 +247,12 @@ impl Chain {
             Some(_) => Err(format!("two records have the number {seq}")),
             None => Ok(()),
         }
+    }
+
+    /// Returns the time of a record, Unix milliseconds.
+    fn at_ms(&self, seq: u64) -> Option<u64> {
+        let record = self.records.get(&seq)?;
+        serde_json::from_str::<Where>(&record.body).ok().map(|at| at.at_ms)
     }
 
     fn faults(&self, partition: &str) -> Vec<Fault> {
@@ -225,7 +300,7 @@ impl Chain {
         }
         let Some(sealed_ms) = sealed_ms else { return faults };
         let left_out = self.records.range(last.saturating_add(1)..).find(|(_, record)| {
-            serde_json::from_str::<Entry>(&record.body)
+            serde_json::from_str::<Where>(&record.body)
                 .is_ok_and(|entry| sealed_ms.contains(&entry.at_ms))
         });
         faults.extend(left_out.map(|(seq, _)| Fault::NotSealed(*seq)));
@@ -233,8 +308,26 @@ impl Chain {
     }
 }
 
-/// Returns whether a record's content names this wallet and this position.
+/// Returns whether a partition is that of a tenant's policy chain.
+fn is_policy(partition: &str) -> bool {
+    partition.ends_with("#P")
+}
+
+/// The position that a record's content names.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Where {
+    seq: u64,
+    at_ms: u64,
+    tenant: Tenant,
+}
+
+/// Returns whether a record's content names this chain and this position.
 fn says_where(record: &Record, partition: &str) -> bool {
+    if is_policy(partition) {
+        return serde_json::from_str::<Where>(&record.body)
+            .is_ok_and(|at| at.seq == record.seq && format!("{}#P", at.tenant) == partition);
+    }
     serde_json::from_str::<Entry>(&record.body).is_ok_and(|entry| {
         entry.seq == record.seq && format!("{}#W#{}", entry.tenant, entry.wallet_id) == partition
     })

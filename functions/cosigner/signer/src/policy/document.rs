@@ -1,8 +1,14 @@
 //! The policy document as types. Its schema is `infra/cosigner-policy.schema.json`.
 
+use std::collections::HashMap;
+
 use domain::builder::Builder;
+use domain::ids::Tenant;
 use domain::intent::HyperliquidChain;
+use domain::policy::{AssetLimit, Authority};
 use serde::Deserialize;
+
+use super::payments::PaymentRules;
 
 /// The document as written.
 #[derive(Clone, Debug, Deserialize)]
@@ -17,8 +23,14 @@ pub(super) struct Document {
     /// Absent in documents from before there were builders.
     #[serde(default)]
     pub(super) builders: BuilderRules,
+    /// Absent: the tables of the built-in document, which would not fit into a function's settings.
+    #[serde(default)]
+    pub(super) payments: Option<PaymentRules>,
     pub(super) personal_messages: MessageRules,
     pub(super) limits: Limits,
+    /// Absent where no payment is possible.
+    #[serde(default)]
+    pub(super) policy_chain: ChainRules,
 }
 
 impl Document {
@@ -60,6 +72,32 @@ pub(super) struct BuilderRules {
     pub(super) hyperliquid: Vec<Builder>,
     #[serde(default)]
     pub(super) aster: Vec<Builder>,
+}
+
+/// The rules of the tenants' policy chains, which no call can change.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ChainRules {
+    /// The operator's approvers.
+    #[serde(default)]
+    pub(super) root_authority: Option<Authority>,
+    /// The first authority of a tenant that is not in `first_authorities`.
+    #[serde(default)]
+    pub(super) first_authority: Option<Authority>,
+    #[serde(default)]
+    pub(super) first_authorities: HashMap<Tenant, Authority>,
+    /// By default a day.
+    #[serde(default)]
+    pub(super) delay_seconds: Option<u64>,
+    /// By default an hour.
+    #[serde(default)]
+    pub(super) min_delay_seconds: Option<u64>,
+    /// By default seven days.
+    #[serde(default)]
+    pub(super) root_delay_seconds: Option<u64>,
+    /// Hard caps. An asset without one has no hard cap.
+    #[serde(default)]
+    pub(super) caps: Vec<AssetLimit>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

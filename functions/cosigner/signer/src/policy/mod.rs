@@ -2,24 +2,28 @@
 //!
 //! The typed document `infra/cosigner-policy.json` defines what a deployment may sign; its JSON
 //! Schema is in the same folder. The intents are a closed list, so the document cannot allow
-//! anything else, and none of them moves money.
+//! anything else, and none of them moves money. Payments are a list of their own.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use domain::builder::Builder;
 use domain::eth::Address;
 use domain::intent::{HyperliquidChain, Intent, MAX_AGENT_NAME, PersonalMessage, folded};
+use domain::money::Payment;
 use platform::env::{ConfigError, Env};
 use platform::networks::Networks;
 use protocol::Refusal;
 
 #[cfg(test)]
 mod builder_tests;
+mod chain;
 mod document;
+mod payments;
 #[cfg(test)]
 mod tests;
 
 use document::Document;
 pub use document::{Limits, Rate};
+pub(crate) use payments::{NATIVE, PaymentRules};
 
 /// The document that is used when none is given.
 const DEFAULT: &str = include_str!("../../../../../infra/cosigner-policy.json");
@@ -44,6 +48,7 @@ pub struct Setting {
 pub struct Policy {
     setting: Setting,
     document: Document,
+    payments: PaymentRules,
     version: String,
 }
 
@@ -88,7 +93,7 @@ impl Policy {
         let invalid = |want| ConfigError::Invalid { name: "COSIGNER_POLICY", want };
         let version = digest(&SHA256, document.as_bytes());
         let version = version.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let document: Document = serde_json::from_str(document).map_err(|error| {
+        let mut document: Document = serde_json::from_str(document).map_err(|error| {
             tracing::error!(%error, "the policy document cannot be read");
             invalid("a document of infra/cosigner-policy.schema.json")
         })?;
@@ -98,6 +103,16 @@ impl Policy {
             tracing::error!(name, "the policy names an intent that does not exist");
             return Err(invalid("a document that names intents that exist"));
         }
+        let payments = match document.payments.take() {
+            Some(payments) => payments,
+            None => built_in_payments()?,
+        };
+        let mut kinds = payments.kinds.iter();
+        if let Some(name) = kinds.find(|name| !Payment::NAMES.contains(&name.as_str())) {
+            tracing::error!(name, "the policy names a payment that does not exist");
+            return Err(invalid("a document that names payments that exist"));
+        }
+        payments.check().map_err(invalid)?;
         if !document.hyperliquid.chains.contains(&setting.hyperliquid_chain) {
             return Err(invalid("a document that allows HYPERLIQUID_CHAIN"));
         }
@@ -123,7 +138,8 @@ impl Policy {
         if !(8..=180).contains(&document.agents.max_validity_days) {
             return Err(invalid("a document with maxValidityDays from 8 to 180"));
         }
-        Ok(Self { setting, document, version })
+        chain::check(&document.policy_chain).map_err(invalid)?;
+        Ok(Self { setting, document, payments, version })
     }
 
     /// Makes the policy of the document in `infra/` for one setting.
@@ -158,6 +174,11 @@ impl Policy {
     #[must_use]
     pub const fn limits(&self) -> Limits {
         self.document.limits
+    }
+
+    /// Returns what the deployment may pay.
+    pub(crate) const fn payments(&self) -> &PaymentRules {
+        &self.payments
     }
 
     /// Checks whether the wallet with this address may sign this intent now.
@@ -283,6 +304,16 @@ impl Policy {
         let window_ms = self.document.agents.nonce_window_seconds * 1_000;
         require(nonce_ms.abs_diff(now_ms) <= window_ms, "the nonce is outside its window")
     }
+}
+
+/// Returns the tables of payments in the built-in document.
+fn built_in_payments() -> Result<PaymentRules, ConfigError> {
+    let document: Result<Document, _> = serde_json::from_str(DEFAULT);
+    let payments = document.ok().and_then(|document| document.payments);
+    payments.ok_or(ConfigError::Invalid {
+        name: "COSIGNER_POLICY",
+        want: "a build with a policy that has payments",
+    })
 }
 
 type Checked = Result<(), String>;

@@ -270,3 +270,44 @@ fn document_narrows_the_policy() {
     }
     assert_ne!(policy(false).version(), change("8192", "8191").unwrap().version());
 }
+
+/// Returns the built-in document with another section of payments.
+fn with_payments(change: impl FnOnce(&mut serde_json::Value)) -> String {
+    let mut document: serde_json::Value = serde_json::from_str(DEFAULT).unwrap();
+    change(&mut document["payments"]);
+    document.to_string()
+}
+
+#[test]
+fn document_with_ambiguous_payments_is_refused() {
+    let changes: [fn(&mut serde_json::Value); 8] = [
+        // The same name with another id is another token.
+        |it| {
+            let mut other = it["hyperliquid"]["tokens"][0].clone();
+            other["token"] = format!("USDC:0x{}", "0".repeat(32)).into();
+            it["hyperliquid"]["tokens"].as_array_mut().unwrap().push(other);
+        },
+        |it| it["evm"][0]["tokens"][0]["symbol"] = "native".into(),
+        |it| it["evm"][0]["tokens"][0]["symbol"] = "usdt".into(),
+        |it| it["evm"][0]["tokens"][0]["contract"] = it["evm"][0]["tokens"][1]["contract"].clone(),
+        |it| it["evm"][0]["chainId"] = 56.into(),
+        // Money would arrive where no payment can leave.
+        |it| {
+            it["evm"].as_array_mut().unwrap().retain(|chain| chain["chainId"] != 56);
+        },
+        |it| it["aster"][0]["asset"] = "USDC".into(),
+        |it| it["evm"][0]["minFeePerGas"] = 200_000_000_001_u64.into(),
+    ];
+    assert!(Policy::new(&with_payments(|_| {}), setting(false)).is_ok());
+    for (place, change) in changes.into_iter().enumerate() {
+        assert!(Policy::new(&with_payments(change), setting(false)).is_err(), "{place}");
+    }
+    // A document from before there were minimums.
+    let old = with_payments(|it| {
+        let row = it["evm"][2].as_object_mut().unwrap();
+        row.remove("minFeePerGas");
+        row.remove("extraFee");
+        it["hyperliquid"].as_object_mut().unwrap().remove("activationFee");
+    });
+    assert!(Policy::new(&old, setting(false)).is_ok());
+}

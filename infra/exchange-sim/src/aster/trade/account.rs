@@ -210,6 +210,11 @@ impl Sums {
     }
 }
 
+/// Returns how much USDT an account can withdraw from futures.
+pub(in crate::aster) fn withdrawable(engine: &Engine, address: Address) -> Num {
+    Sums::of(engine, address).withdrawable()
+}
+
 /// Returns the response to `balance`.
 pub(in crate::aster) fn balance(engine: &Engine, address: Address) -> Value {
     let sums = Sums::of(engine, address);

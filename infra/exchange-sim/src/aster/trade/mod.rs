@@ -20,8 +20,8 @@ mod steer;
 /// Funds of an account that deposited without an amount, in USDT.
 const FIRST_DEPOSIT: Num = Num::whole(10_000);
 
-/// Pocket of an account's USDT.
-const POCKET: &str = "perp:";
+/// Pocket of an account's USDT for futures.
+pub(super) const POCKET: &str = "perp:";
 
 /// A nonce of a trading call is valid this long before and after the clock's time. Documents also
 /// state 10 and 30 seconds: the longest is the strictest for a client that waits for the end.

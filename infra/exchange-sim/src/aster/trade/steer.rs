@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
-use super::super::{Exchange, Noop};
+use super::super::{Exchange, Noop, money::parse_fee};
 use super::reads::word;
 use super::{POCKET, fund};
 use crate::lock;
@@ -151,6 +151,15 @@ impl Steered for Exchange {
                 Ok(ms) if ms <= MAX_LAG_MS => rules.reads_lag_ms = ms,
                 _ => return false,
             },
+            ("withdrawFee", fee) if parse_fee(fee).is_some() => {
+                rules.money.fee = Some(fee.to_owned());
+            }
+            ("userNonce", "single") => rules.money.nonce_is_single = true,
+            ("userNonce", "reusable") => rules.money.nonce_is_single = false,
+            ("payoutDelay", ms) => match ms.parse() {
+                Ok(ms) => rules.money.payout_delay_ms = ms,
+                Err(_) => return false,
+            },
             _ => return false,
         }
         self.set_rules(rules);
@@ -159,6 +168,10 @@ impl Steered for Exchange {
 
     fn leverage(&self, account: Address, symbol: &str, value: u32, is_cross: bool) -> bool {
         self.set_leverage(account, symbol, value, is_cross)
+    }
+
+    fn paid(&self, account: Address) -> Value {
+        json!(self.payments(account))
     }
 
     fn fault(&self, target: &str, fault: crate::faults::Fault) {

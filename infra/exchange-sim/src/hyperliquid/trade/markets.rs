@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::Chain;
 use crate::market::{Engine, Num, Spec, Style};
 
 /// The first number of an order, minus one. Real numbers have as many digits.
@@ -13,7 +14,7 @@ const SPOT: u32 = 10_000;
 const BUILDER: u32 = 100_000;
 
 /// The DEXs in the order of `perpDexs`, after the exchange's own.
-pub(super) const DEXS: [&str; 2] = ["test", "xyz"];
+pub(in crate::hyperliquid) const DEXS: [&str; 2] = ["test", "xyz"];
 
 /// Token, index, digits of a quantity, and digits of a balance.
 const TOKENS: [(&str, u32, u8, u8); 3] =
@@ -95,22 +96,17 @@ pub(in crate::hyperliquid) fn meta(engine: &Engine, dex: &str) -> Option<Value> 
     Some(json!({"universe": universe, "marginTables": [], "collateralToken": 0}))
 }
 
-pub(in crate::hyperliquid) fn spot_meta(engine: &Engine) -> Value {
+pub(in crate::hyperliquid) fn spot_meta(engine: &Engine, chain: Chain) -> Value {
     let index_of = |token: &str| TOKENS.iter().find(|it| it.0 == token).map(|it| it.1);
     let tokens: Value = TOKENS
         .iter()
         .map(|(name, index, size_places, balance_places)| {
-            let id = if *index == 0 {
-                "0x6d1e7cde53ba9467b783cb7c530ce054".to_owned()
-            } else {
-                format!("0x{index:032x}")
-            };
             json!({
                 "name": name,
                 "szDecimals": size_places,
                 "weiDecimals": balance_places,
                 "index": index,
-                "tokenId": id,
+                "tokenId": token_id(name, chain),
                 "isCanonical": true,
                 "evmContract": null,
                 "fullName": null,
@@ -131,6 +127,25 @@ pub(in crate::hyperliquid) fn spot_meta(engine: &Engine) -> Value {
         })
         .collect();
     json!({"tokens": tokens, "universe": universe})
+}
+
+/// Returns a token: its name, index, and digits of a quantity and of a balance.
+pub(in crate::hyperliquid) fn token(name: &str) -> Option<(&'static str, u32, u8, u8)> {
+    TOKENS.iter().find(|it| it.0 == name).copied()
+}
+
+/// Returns the name of a token.
+pub(in crate::hyperliquid) fn token_of_index(index: u32) -> Option<&'static str> {
+    TOKENS.iter().find(|it| it.1 == index).map(|it| it.0)
+}
+
+/// Returns the id of a token. Only that of USDC is the real one.
+pub(in crate::hyperliquid) fn token_id(name: &str, chain: Chain) -> String {
+    match (name, chain) {
+        ("USDC", Chain::Mainnet) => "0x6d1e7cde53ba9467b783cb7c530ce054".to_owned(),
+        ("USDC", Chain::Testnet) => "0xeb62eee3685fc4c43992febcd9e75443".to_owned(),
+        _ => format!("0x{:032x}", token_index(name).unwrap_or_default()),
+    }
 }
 
 /// Returns the index of a token.

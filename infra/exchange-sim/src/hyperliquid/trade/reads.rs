@@ -3,6 +3,7 @@
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
+use super::super::Chain;
 use super::markets;
 use super::orders::{find, shown_tif};
 use super::wire::OrderName;
@@ -50,7 +51,7 @@ pub(in crate::hyperliquid) fn contexts(engine: &Engine, dex: &str) -> Option<Val
 }
 
 /// Returns the response to `spotMetaAndAssetCtxs`.
-pub(in crate::hyperliquid) fn spot_contexts(engine: &Engine) -> Value {
+pub(in crate::hyperliquid) fn spot_contexts(engine: &Engine, chain: Chain) -> Value {
     let pairs = engine.specs().iter().filter(|spec| spec.base.is_some());
     let contexts: Value = pairs
         .map(|spec| {
@@ -67,7 +68,7 @@ pub(in crate::hyperliquid) fn spot_contexts(engine: &Engine) -> Value {
             })
         })
         .collect();
-    json!([markets::spot_meta(engine), contexts])
+    json!([markets::spot_meta(engine, chain), contexts])
 }
 
 pub(in crate::hyperliquid) fn l2_book(engine: &Engine, coin: &str, now: u64) -> Value {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::Address;
 use serde_json::{Value, json};
 
-use super::super::Exchange;
+use super::super::{Exchange, money::Route};
 use super::reads::position;
 use super::words::word;
 use crate::lock;
@@ -129,9 +129,20 @@ impl Steered for Exchange {
         self.set_mode(account, mode)
     }
 
-    /// No rule of this exchange can be changed.
-    fn rule(&self, _name: &str, _value: &str) -> bool {
-        false
+    fn rule(&self, name: &str, value: &str) -> bool {
+        let mut rules = self.rules();
+        match (name, value, value.parse()) {
+            ("usdcRouting", "bridge", _) => rules.money.route = Route::Bridge,
+            ("usdcRouting", "cctp", _) => rules.money.route = Route::Cctp,
+            ("payoutDelay", _, Ok(ms)) => rules.money.payout_delay_ms = ms,
+            _ => return false,
+        }
+        self.set_rules(rules);
+        true
+    }
+
+    fn paid(&self, account: Address) -> Value {
+        json!(self.payments(account))
     }
 
     fn leverage(&self, account: Address, symbol: &str, value: u32, is_cross: bool) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use alloy_primitives::Address;
 use exchange_sim::aster::{
     Exchange, Network,
-    signing::{call_chain_id, management_digest, message_digest},
+    signing::{Withdraw, call_chain_id, management_digest, message_digest, withdraw_digest},
 };
 use serde_json::Value;
 
@@ -14,6 +14,16 @@ use super::{Answer, Clock, DAY_MS, START, Wallet, send};
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 pub(crate) const REGISTER: &str = "/fapi/v3/registerAndApproveAgent";
+
+/// A withdrawal.
+#[derive(Clone)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) chain_id: u64,
+    pub(crate) asset: &'a str,
+    pub(crate) amount: &'a str,
+    pub(crate) fee: &'a str,
+    pub(crate) receiver: Address,
+}
 
 /// An exchange, its clock, and a counter for nonces.
 pub(crate) struct Aster {
@@ -89,6 +99,49 @@ impl Aster {
         }
         body += &format!("signature={signature}&signatureChainId=56");
         said(&self.form(method, path, &body).await)
+    }
+
+    /// Returns a withdrawal with both signatures, and the nonce of the withdrawal itself.
+    pub(crate) fn withdrawal(&self, user: &Wallet, wanted: &Wanted<'_>) -> (String, u64) {
+        let nonce = self.nonce();
+        (self.wrapped(user, user, (wanted, nonce)), nonce)
+    }
+
+    /// Wraps a withdrawal with this nonce into a new request, signed by `signer`.
+    pub(crate) fn wrapped(
+        &self,
+        user: &Wallet,
+        signer: &Wallet,
+        (wanted, user_nonce): (&Wanted<'_>, u64),
+    ) -> String {
+        let Wanted { chain_id, asset, amount, fee, receiver } = *wanted;
+        let action = Withdraw {
+            domain: chain_id,
+            chain_id,
+            destination: receiver,
+            token: asset,
+            amount,
+            fee,
+            nonce: user_nonce,
+        };
+        let digest = withdraw_digest(self.network, &action).unwrap();
+        let signature = format!("0x{}", hex::encode(user.sign(digest)));
+        let text = format!(
+            "nonce={}&user={}&signer={}&chainId={chain_id}&asset={asset}&amount={amount}&fee={fee}\
+             &receiver={receiver}&userNonce={user_nonce}&userSignature={signature}",
+            self.nonce(),
+            user.address(),
+            signer.address(),
+        );
+        let outer = sign_text(signer, call_chain_id(self.network), &text);
+        format!("{text}&signature={outer}")
+    }
+
+    /// Sends a `POST` signed by a wallet or an agent, with a new nonce.
+    pub(crate) async fn post_call(&self, path: &str, user: Address, signer: &Wallet) -> Answer {
+        let text = format!("nonce={}&user={user}&signer={}", self.nonce(), signer.address());
+        let signature = sign_text(signer, call_chain_id(self.network), &text);
+        self.form("POST", path, &format!("{text}&signature={signature}")).await
     }
 
     /// Sends a call signed by an agent, with a new nonce.

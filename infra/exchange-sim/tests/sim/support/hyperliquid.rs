@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use alloy_primitives::{Address, U256};
 use exchange_sim::hyperliquid::{
     Chain, Exchange,
-    signing::{ApproveAgent, action_hash, approve_agent_digest, l1_digest},
+    signing::{ApproveAgent, action_hash, approve_agent_digest, l1_digest, money_digest},
 };
 use serde_json::{Value, json};
 
@@ -72,6 +72,24 @@ impl Hyperliquid {
     /// Sends an action that agents sign, with a new nonce.
     pub(crate) async fn act(&self, wallet: &Wallet, action: &Value) -> String {
         self.exchange(&l1(self.chain, wallet, action, self.nonce(), None, None)).await
+    }
+
+    /// Sends an action that moves money, with a new nonce. `action` has neither nonce nor chain.
+    pub(crate) async fn move_money(&self, wallet: &Wallet, action: Value) -> String {
+        let body = self.signed_money(wallet, action);
+        self.exchange(&body).await
+    }
+
+    /// Signs an action that moves money, with a new nonce.
+    pub(crate) fn signed_money(&self, wallet: &Wallet, mut action: Value) -> Value {
+        let nonce = self.nonce();
+        let timed = ["withdraw3", "usdSend", "spotSend"].map(|kind| json!(kind));
+        let name = if timed.contains(&action["type"]) { "time" } else { "nonce" };
+        action[name] = json!(nonce);
+        action["hyperliquidChain"] = json!(format!("{:?}", self.chain));
+        action["signatureChainId"] = json!("0x66eee");
+        let signature = wallet.sign(money_digest(self.chain, &action).unwrap());
+        json!({ "action": action, "nonce": nonce, "signature": parts(signature) })
     }
 
     pub(crate) async fn noop(&self, wallet: &Wallet) -> String {

@@ -17,7 +17,9 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 pub(crate) mod aster;
+pub(crate) mod chain;
 pub(crate) mod hyperliquid;
+pub(crate) mod lighter;
 
 /// Start time of the tests, in milliseconds. The vectors' nonces are of this time.
 pub(crate) const START: u64 = 1_790_000_000_000;

@@ -20,6 +20,7 @@ fn client(script: Vec<Reply>) -> (Client, Receiver<Received>) {
     let (url, told) = serve(script);
     let config = AsterConfig {
         spot_url: url.clone(),
+        public_url: url.clone(),
         url,
         signature_chain_id: 56,
         chain: HyperliquidChain::Mainnet,

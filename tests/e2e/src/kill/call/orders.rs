@@ -15,6 +15,15 @@ impl Call {
         Self::request(Method::POST, format!("/api/trading/{exchange}/orders"), Some(body), user)
     }
 
+    /// Makes a call on Lighter with the stored key of an account. `rest` is the path after the
+    /// exchange's name, with a query or without.
+    #[must_use]
+    pub fn lighter(method: Method, account: u64, rest: &str, body: Option<Value>) -> Self {
+        let joined = if rest.contains('?') { '&' } else { '?' };
+        let path = format!("/api/trading/lighter/{rest}{joined}accountIndex={account}");
+        Self::request(method, path, body, &account.to_string())
+    }
+
     /// Closes a position, a part of it, or all positions.
     #[must_use]
     pub fn close(exchange: Exchange, user: &str, close: &Value) -> Self {

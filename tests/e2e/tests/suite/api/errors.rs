@@ -111,7 +111,7 @@ async fn other_exchanges_return_guidance() {
     expect(&lighter, 400, "Lighter API keys are not registered through HyperDEX");
     assert_eq!(
         lighter.text("/message"),
-        "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex."
+        "Create an account on Lighter, deposit USDC there, generate an API key in its account settings, and keep apiKeyPrivateKey (hex), apiKeyIndex and accountIndex. Then trade with them: POST /api/trading/lighter/orders, or store them with PUT /api/trading/lighter/credentials."
     );
     let binance = app.register("binance", "user_1").await;
     expect(&binance, 400, "Unsupported exchange: binance");

@@ -11,6 +11,7 @@ mod limits;
 mod list;
 mod orders;
 mod own_keys;
+mod payment_policy;
 mod requests;
 mod scopes;
 mod tenant_keys;

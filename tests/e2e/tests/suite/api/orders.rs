@@ -28,6 +28,7 @@ impl Desk {
         match exchange {
             Exchange::Aster => app.stack.aster_sim.deposit_amount(address, amount),
             Exchange::Hyperliquid => app.stack.hyperliquid_sim.deposit_amount(address, "", amount),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         assert_eq!(app.register(exchange.as_str(), "trader").await.status, 200);
         Self { app, exchange, wallet_id: wallet.text("/walletId").to_owned() }
@@ -66,6 +67,7 @@ impl Desk {
         let fail = |target: &str, fault| match self.exchange {
             Exchange::Aster => self.app.stack.aster_sim.fail_next(target, fault),
             Exchange::Hyperliquid => self.app.stack.hyperliquid_sim.fail_next(target, fault),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let order = if self.exchange == Exchange::Aster { "placeOrder" } else { "order" };
         fail(order, Fault::AppliedButLost);
@@ -81,6 +83,7 @@ impl Desk {
         let _ = match self.exchange {
             Exchange::Aster => self.app.stack.aster_sim.clear_faults(),
             Exchange::Hyperliquid => self.app.stack.hyperliquid_sim.clear_faults(),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         self.app.clock.advance_ms(30_000);
     }
@@ -361,7 +364,7 @@ async fn orders_elsewhere_return_guidance() {
         (Method::DELETE, "/1"),
         (Method::GET, "/1/status"),
     ] {
-        let path = format!("/api/trading/lighter/orders{rest}");
+        let path = format!("/api/trading/binance/orders{rest}");
         let reply = app.send(app.request(method.clone(), &path)).await;
         let seen = (reply.status, reply.text("/code"));
         assert_eq!(seen, (400, "EXCHANGE_NOT_SUPPORTED"), "{method} {path}");

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use e2e::payments::Place;
 use e2e::wire::tables;
 use e2e::{Reply, TestApp};
 use http::Method;
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
 use serde_json::{Value, json};
+use shared::tenancy::{Scope, Scopes};
 use template::routes::{Route, in_code};
 
 /// A request that names a wallet.
@@ -57,10 +59,19 @@ fn requests(route: &Route, name: &str) -> Names {
         (_, path, _) if path.starts_with("/api/keys") => {
             Names::Nothing(with(&path.replace("{key}", name), Some(body)), 403)
         }
+        // The payment policy is the tenant's. See `payment_policy.rs`.
+        ("GET", path @ "/api/policy", _) => Names::Nothing(in_query(path), 200),
+        ("DELETE", path, _) if path.starts_with("/api/policy/") => {
+            Names::Nothing(with(&path.replace("{sequence}", "7"), None), 404)
+        }
+        (_, path, _) if path.starts_with("/api/policy/") => {
+            Names::Nothing(with(&path.replace("{sequence}", "7"), Some(body)), 400)
+        }
         // Every exchange without a function gives guidance or a refusal.
         (_, path, Some(("{exchange}", _))) => {
-            Names::Nothing(with(&path.replace("{exchange}", "lighter"), Some(body)), 400)
+            Names::Nothing(with(&path.replace("{exchange}", "binance"), Some(body)), 400)
         }
+        (_, path, Some(("lighter", rest))) => of_lighter(&method, path, rest, name),
         ("GET", path, Some((_, "apikey"))) => Names::Wallet(vec![in_query(path)]),
         ("DELETE", path, Some((_, "apikey"))) => {
             Names::Wallet(vec![in_query(path), with(path, Some(body))])
@@ -84,11 +95,60 @@ fn requests(route: &Route, name: &str) -> Names {
                 _ => vec![with(&format!("{path}?walletIdOrAddress={name}&symbol=BTC"), None)],
             })
         }
+        ("POST", path, Some((_, "deposit")))
+        | ("POST", path @ "/api/trading/aster/transfer", _) => {
+            Names::Nothing(with(path, Some(body)), 422)
+        }
+        (method, path, _) if is_payment(path) => {
+            let (path, body) = of_payment(method, path, name);
+            Names::Wallet(vec![with(&path, body)])
+        }
         (method, path, _) if is_of_account(path) => {
             let (path, body) = of_account(method, path, name);
             Names::Wallet(vec![with(&path, body)])
         }
         _ => panic!("add {} to this file, with the places where it names a wallet", route.line()),
+    }
+}
+
+/// Returns the request of a route of Lighter, which names an account and no wallet.
+fn of_lighter(method: &Method, path: &str, rest: &str, name: &str) -> Names {
+    let body = json!({ "walletIdOrAddress": name });
+    let path = path.replace("{orderId}", "bot-17").replace("{agentName}", "hdx1abc");
+    let path = path.replace("{walletAddress}", name);
+    let is_address = name.len() == 42;
+    let status = match rest {
+        "positions/close" | "fills" => 422,
+        // The key of the account is missing.
+        "leverage" => 404,
+        _ if rest.starts_with("orders") => 404,
+        // No account at Lighter has this owner.
+        "positions/{walletAddress}" if is_address => 404,
+        _ => 400,
+    };
+    let body = (*method != Method::GET).then_some(body);
+    Names::Nothing((method.clone(), path, body), status)
+}
+
+/// Returns whether a path is of payments.
+fn is_payment(path: &str) -> bool {
+    path.split('/').any(|part| ["withdraw", "transfer", "transfers"].contains(&part))
+}
+
+/// Returns the request of a payment, with the wallet in the path, the query or the body.
+fn of_payment(method: &str, path: &str, name: &str) -> (String, Option<Value>) {
+    let is_in_path = path.starts_with("/api/wallets/");
+    let place = match path {
+        _ if is_in_path => Place::Chain,
+        "/api/trading/aster/withdraw" => Place::Aster,
+        "/api/trading/hyperliquid/withdraw" => Place::Hyperliquid,
+        _ => Place::HyperliquidOwn,
+    };
+    let path = path.replace("{wallet}", name).replace("{transferId}", "payout-1");
+    match method {
+        "GET" if is_in_path => (path, None),
+        "GET" => (format!("{path}?walletIdOrAddress={name}"), None),
+        _ => (path, Some(place.body(name, "10"))),
     }
 }
 
@@ -183,10 +243,15 @@ fn forms(wallet: &Reply) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn other_tenants_wallet_returns_404_on_every_route() {
     let app = TestApp::start().await;
-    let (owner, other) = (app.key("owner"), app.key("other"));
+    let owner = app.key("owner");
+    let scopes = Scopes::usual().with(Scope::Money);
+    let (_, other) = app.key_with("other", |key| key.scopes = scopes).await;
     let wallet = create(&app, &owner, "user_1").await;
     register(&app, &owner, "user_1").await;
     create(&app, &other, "somebody_else").await;
+    // The first use of the policy creates the id of the deployment's chains.
+    let policy = app.send_as(&other, (Method::GET, "/api/policy"), None).await;
+    assert_eq!(policy.status, 200, "{policy:?}");
     let before = tables(&app).await;
     let routes = in_code();
     let (mut tried, mut finding) = (0, BTreeSet::new());
@@ -220,9 +285,9 @@ async fn other_tenants_wallet_returns_404_on_every_route() {
         }
     }
     // Two routes for wallets, twelve for credentials and agents and twelve for orders on two
-    // exchanges, two for policies, eleven for accounts and seven that name the wallet after the
-    // exchange.
-    assert_eq!((finding.len(), tried), (46, 294), "{finding:?}");
+    // exchanges, two for policies, eleven for accounts, seven that name the wallet after the exchange,
+    // and seven for payments.
+    assert_eq!((finding.len(), tried), (53, 336), "{finding:?}");
     let after = tables(&app).await;
     // The markets of an order are read while its wallet is looked up, which costs requests of the
     // exchange's budget.

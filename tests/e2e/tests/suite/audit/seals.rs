@@ -12,7 +12,7 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::{DAY_MS, TestApp};
-use hyperdex_audit::{Source, verify};
+use hyperdex_audit::{Pins, Source, verify};
 use hyperdex_local::{AUDIT_KEY, COSIGNER_TABLE};
 use platform::items::Item;
 use seal_audit::{RUN_TIME, SealAudit, SealRun};
@@ -71,7 +71,15 @@ impl Exported {
         std::fs::write(&file, lines.collect::<String>()).unwrap();
         let findings = RefCell::new(Vec::new());
         let say = |line: &str| findings.borrow_mut().push(line.replace(&self.owner, "user_1"));
-        let valid = verify(&Source::Export(file), COSIGNER_TABLE, Some(&self.key), OLD, say).await;
+        let valid = verify(
+            &Source::Export(file),
+            COSIGNER_TABLE,
+            Some(&self.key),
+            &Pins::default(),
+            OLD,
+            say,
+        )
+        .await;
         let mut findings = findings.into_inner();
         findings.retain(|line| !line.contains(" faults"));
         assert_eq!(valid.unwrap(), findings.is_empty(), "{findings:?}");
@@ -186,7 +194,16 @@ async fn rewritten_or_missing_seals_are_found() {
     std::fs::write(&log.key, "no key").unwrap();
     let file = log.data.path().join("export.json");
     assert!(
-        verify(&Source::Export(file), COSIGNER_TABLE, Some(&log.key), OLD, |_| ()).await.is_err()
+        verify(
+            &Source::Export(file),
+            COSIGNER_TABLE,
+            Some(&log.key),
+            &Pins::default(),
+            OLD,
+            |_| ()
+        )
+        .await
+        .is_err()
     );
 }
 
@@ -272,7 +289,10 @@ async fn interrupted_or_concurrent_runs_seal_each_head_once() {
     let findings = RefCell::new(Vec::new());
     let endpoint = Source::Endpoint(app.stack.dynamodb.clone());
     let say = |line: &str| findings.borrow_mut().push(line.to_owned());
-    assert!(verify(&endpoint, COSIGNER_TABLE, Some(&key), OLD, say).await.unwrap(), "{findings:?}");
+    assert!(
+        verify(&endpoint, COSIGNER_TABLE, Some(&key), &Pins::default(), OLD, say).await.unwrap(),
+        "{findings:?}"
+    );
     let mut numbers: Vec<&str> = all
         .iter()
         .filter(|item| text(item, "pk") == "seals")

@@ -39,6 +39,7 @@ async fn works(h: &Harness, exchange: Exchange) {
         Exchange::Hyperliquid => {
             assert_eq!(h.app.stack.hyperliquid_sim.builder_fee_of(wallet, builder), 50);
         }
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     }
     // Ends the waiting time between removals at the exchange.
     h.app.clock.advance_ms(120_000);
@@ -52,6 +53,7 @@ async fn erase(h: &Harness, exchange: Exchange) {
     match exchange {
         Exchange::Aster => h.app.stack.aster_sim.remove_builder(wallet, builder),
         Exchange::Hyperliquid => h.app.stack.hyperliquid_sim.set_builder_fee(wallet, builder, 0),
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     }
     invariants::erase_credential(&h.app, USER, exchange).await;
     h.app.clock.advance_ms(120_000);

@@ -22,6 +22,7 @@ mod conflicts;
 mod idempotency;
 mod interrupted;
 mod operations;
+mod payments;
 mod random;
 mod tenant_keys;
 mod trading;

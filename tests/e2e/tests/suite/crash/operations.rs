@@ -101,6 +101,7 @@ impl Scene {
         match self.exchange {
             Exchange::Aster => "Aster.POST registerAndApproveAgent",
             Exchange::Hyperliquid => "Hyperliquid.approveAgent",
+            Exchange::Lighter => unreachable!(),
         }
     }
 }

@@ -12,6 +12,7 @@
 mod accounts;
 mod acknowledged;
 mod attached;
+mod lighter;
 mod races;
 mod resolution;
 mod stalled;
@@ -138,6 +139,7 @@ impl Scene {
         match self.exchange {
             Exchange::Aster => "Aster.POST order",
             Exchange::Hyperliquid => "Hyperliquid.order",
+            Exchange::Lighter => unreachable!(),
         }
     }
 

@@ -17,8 +17,8 @@ use e2e::attacker::{Attacker, find, refusal};
 use e2e::{DAY_MS, RENEW_LIMITS, invariants};
 use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE};
 use protocol::{
-    Answer, Call, FinishSign, KeyShare, PROTOCOL, Refusal, Request, StartSign, WalletKey, party_2,
-    sign_data,
+    Answer, Call, FinishSign, KeyShare, PROTOCOL, PaymentRefusal, Refusal, ReportedOutcome,
+    Request, SettlePayment, StartSign, WalletKey, party_2, sign_data,
 };
 use shared::aws::LambdaClient;
 use shared::credentials::RenewLimits;
@@ -131,7 +131,9 @@ async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
     let made = mpc::refresh(&refresh, &random, &attacker.key, 2, share(&attacker)).await.unwrap();
     let before = entries(&attacker).await.len();
     let mut attempts = 0;
-    for (alias, _) in CALLERS.iter().filter(|(alias, _)| *alias != "refresh-shares") {
+    let aliases = CALLERS.iter().map(|(alias, _)| *alias);
+    let others: Vec<&str> = aliases.filter(|alias| *alias != "refresh-shares").collect();
+    for alias in &others {
         // The log records a limited number of refusals in a minute.
         attacker.app.clock.advance_ms(60_000);
         let cosigner = client(&attacker, alias);
@@ -149,7 +151,7 @@ async fn endpoint_cannot_destroy_a_wallet_by_refresh() {
     let attempted = entries(&attacker).await.split_off(before);
     assert_eq!(attempted.len(), attempts);
     for (entry, nth) in attempted.iter().zip(0..) {
-        let (alias, call) = (CALLERS[nth / 4].0, ["StartRefresh", "StartConfirm"].get(nth % 4));
+        let (alias, call) = (others[nth / 4], ["StartRefresh", "StartConfirm"].get(nth % 4));
         let call = call.copied().unwrap_or("Retire").to_owned();
         assert_eq!(entry.alias.as_deref(), Some(alias));
         assert_eq!(entry.caller, "attacker");
@@ -196,7 +198,8 @@ async fn alias_allows_only_its_functions_calls() {
         let cosigner = client(&attacker, alias);
         for (intent, nth) in intents().into_iter().zip(0..) {
             let name = intent.name();
-            let session = [16 * number + nth; 32];
+            let mut session = [nth; 32];
+            session[0] = number;
             let call = start(&attacker, session, intent);
             let answer = refusal(cosigner.call(&attacker.key, session, call).await);
             if rights.contains(&Right::Sign(name)) {
@@ -215,6 +218,20 @@ async fn alias_allows_only_its_functions_calls() {
         let allowed = rights.contains(&Right::Refresh);
         let expected = if allowed { Refusal::NotConfirmed } else { Refusal::NotAllowed };
         assert_eq!(retired, Some(expected), "{alias}");
+        // No payment was signed.
+        let report = SettlePayment {
+            id: "p-1".parse().unwrap(),
+            outcome: ReportedOutcome::Completed,
+            reference: None,
+        };
+        let call = Call::SettlePayment(report);
+        let reported = refusal(cosigner.call(&attacker.key, [9; 32], call).await);
+        let expected = if rights.contains(&Right::Settle) {
+            Refusal::Payment(PaymentRefusal::NotSigned)
+        } else {
+            Refusal::NotAllowed
+        };
+        assert_eq!(reported, Err(expected), "{alias}");
     }
     attacker.still_signs().await;
 }

@@ -5,6 +5,7 @@ mod callers;
 mod drills;
 mod keygen;
 mod operator_freeze;
+mod payments;
 mod protocol;
 mod reserved;
 mod storage;

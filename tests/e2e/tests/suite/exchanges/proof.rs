@@ -212,6 +212,8 @@ async fn ip_ban_stops_every_instance_until_its_end() {
         api_gateway: app.stack.api_gateway.clone(),
         hyperliquid: app.stack.hyperliquid.clone(),
         aster: app.stack.aster.clone(),
+        lighter: app.stack.lighter.clone(),
+        chains: app.stack.chains.clone(),
     };
     let other = endpoints.registrars(&app.options, Spender::Caller);
     let tenant = Tenant::local().into();

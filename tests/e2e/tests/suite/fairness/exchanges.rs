@@ -22,7 +22,7 @@ fn tenant(name: &str) -> Tenant {
 async fn exhaust(app: &TestApp, claim: Claim<'_>, sends: Sends) -> [Busy; 2] {
     let registrars = app.endpoints().registrars(&app.options, Spender::Caller);
     let one = async |exchange| loop {
-        if let Err(busy) = registrars.of(exchange).client.admit(claim, sends).await {
+        if let Err(busy) = registrars.of(exchange).unwrap().client.admit(claim, sends).await {
             return busy;
         }
     };

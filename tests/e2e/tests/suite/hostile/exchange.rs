@@ -133,6 +133,7 @@ impl Scene {
         match self.exchange {
             Exchange::Aster => self.app.stack.aster_sim.fail_next(target, fault),
             Exchange::Hyperliquid => self.app.stack.hyperliquid_sim.fail_next(target, fault),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -152,6 +153,7 @@ impl Scene {
         match self.exchange {
             Exchange::Aster => "listAgents",
             Exchange::Hyperliquid => "userRole",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -230,6 +232,7 @@ async fn survives_hostile_responses(exchange: Exchange) {
     let (approve, remove) = match exchange {
         Exchange::Aster => ("registerAndApproveAgent", "deleteAgent"),
         Exchange::Hyperliquid => ("approveAgent", "approveAgent"),
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     };
 
     let begun = std::sync::Mutex::new(None);
@@ -302,6 +305,7 @@ async fn hostile_agent_lists_change_no_record() {
         let list = match exchange {
             Exchange::Aster => "listAgents",
             Exchange::Hyperliquid => "extraAgents",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let without_check = |mut record: CredentialRecord| {
             record.check_at_ms = None;

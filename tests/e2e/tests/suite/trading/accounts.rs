@@ -54,6 +54,7 @@ async fn balances_state_the_value_of_the_account() {
         let asset = match desk.exchange() {
             Exchange::Aster => "USDT",
             Exchange::Hyperliquid => "USDC",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         assert_eq!(first.asset, asset, "{view:?}");
         assert!(!first.total.is_zero() && first.total == view.balances.account_value);
@@ -75,11 +76,13 @@ async fn executions_are_listed_with_the_callers_ids() {
             // Aster's list has no client's id.
             Exchange::Aster => assert_eq!(page.fills.len(), 2, "{ids:?}"),
             Exchange::Hyperliquid => assert_eq!(ids, [Some("one"), Some("two")]),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
         let all = trader.fills(&Desk::caller(), &wallet, None, from).await;
         match desk.exchange() {
             Exchange::Aster => assert!(matches!(all, Err(TradeError::Fault(_))), "{all:?}"),
             Exchange::Hyperliquid => assert_eq!(all.unwrap().fills.len(), 2),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 }
@@ -223,6 +226,7 @@ async fn past_orders_include_ended_ones() {
                     past.iter().filter_map(|it| it.client_order_id.as_deref()).collect();
                 assert!(ids.contains(&"filled") && ids.contains(&"gone"), "{ids:?}");
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 }

@@ -39,6 +39,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => stack.aster_sim.paid_to_builder(account, builder),
             Exchange::Hyperliquid => stack.hyperliquid_sim.paid_to_builder(account, builder),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -51,6 +52,7 @@ impl Desk {
             Exchange::Hyperliquid => {
                 stack.hyperliquid_sim.set_builder_fee(self.address, builder, 0);
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 
@@ -64,6 +66,7 @@ impl Desk {
         let requests = match self.exchange() {
             Exchange::Aster => stack.aster_sim.requests(),
             Exchange::Hyperliquid => stack.hyperliquid_sim.requests(),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         requests.iter().filter(|request| request.kind == kind).count()
     }
@@ -87,6 +90,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => "placeOrder",
             Exchange::Hyperliquid => "order",
+            Exchange::Lighter => unreachable!(),
         }
     }
 }

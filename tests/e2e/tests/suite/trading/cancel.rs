@@ -15,6 +15,7 @@ const fn names(exchange: Exchange) -> ([&'static str; 2], &'static str) {
         Exchange::Hyperliquid => {
             (["Hyperliquid.cancelByCloid", "Hyperliquid.cancel"], "Hyperliquid.orderStatus")
         }
+        Exchange::Lighter => unreachable!(),
     }
 }
 

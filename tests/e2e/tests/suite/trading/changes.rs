@@ -38,6 +38,7 @@ impl House {
         let set = |asks: &[_]| match self.exchange {
             Exchange::Aster => self.aster.set_liquidity("BTCUSDT", &bids, asks),
             Exchange::Hyperliquid => self.hyperliquid.set_liquidity("BTC", &bids, asks),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         assert!(set(&asks) && set(&idle));
     }
@@ -47,6 +48,7 @@ impl House {
         let position = match self.exchange {
             Exchange::Aster => self.aster.position_of(self.address, "BTCUSDT"),
             Exchange::Hyperliquid => self.hyperliquid.position_of(self.address, "BTC"),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         Decimal::parse(&position).unwrap()
     }
@@ -56,6 +58,7 @@ impl House {
         let orders = match self.exchange {
             Exchange::Aster => self.aster.open_orders_of(self.address),
             Exchange::Hyperliquid => self.hyperliquid.open_orders_of(self.address),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         orders.iter().fold(Decimal::ZERO, |sum, order| {
             let left = number(&order.quantity).checked_sub(number(&order.filled)).unwrap();
@@ -72,6 +75,7 @@ const fn change_name(exchange: Exchange) -> &'static str {
     match exchange {
         Exchange::Aster => "Aster.PUT order",
         Exchange::Hyperliquid => "Hyperliquid.batchModify",
+        Exchange::Lighter => unreachable!(),
     }
 }
 
@@ -86,6 +90,7 @@ fn refusal(exchange: Exchange) -> Fault {
             r#"{"status":"ok","response":{"type":"order","data":{"statuses":[{"error":"Price too far from oracle asset=3"}]}}}"#
                 .to_owned(),
         ),
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     }
 }
 

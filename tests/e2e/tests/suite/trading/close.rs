@@ -49,6 +49,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => aster.position_of(self.address, &format!("{symbol}USDT")),
             Exchange::Hyperliquid => hyperliquid.position_of(self.address, symbol),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 }
@@ -121,6 +122,7 @@ async fn rest_below_the_minimum_is_closed() {
         let (open, part) = match desk.exchange() {
             Exchange::Aster => ("0.002", "0.001"),
             Exchange::Hyperliquid => ("0.0011", "0.001"),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         desk.long("open", "BTC", open).await;
         let part = CloseFields { quantity: Some(part), ..WHOLE };

@@ -63,6 +63,7 @@ impl Desk {
                 let _ = match exchange {
                     Exchange::Aster => app.stack.aster_sim.set_price("ETHUSDT", "2400"),
                     Exchange::Hyperliquid => app.stack.hyperliquid_sim.set_price("ETH", "2400"),
+                    Exchange::Lighter => unreachable!("no wallet is registered there"),
                 };
             }
             Fate::Pass
@@ -75,6 +76,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => ("DOGE", "1000"),
             Exchange::Hyperliquid => ("SOL", "10"),
+            Exchange::Lighter => unreachable!(),
         }
     }
 

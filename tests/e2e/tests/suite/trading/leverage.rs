@@ -36,6 +36,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => "Aster.GET positionRisk",
             Exchange::Hyperliquid => "Hyperliquid.activeAssetData",
+            Exchange::Lighter => unreachable!(),
         }
     }
 
@@ -44,6 +45,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => "Aster.POST leverage",
             Exchange::Hyperliquid => "Hyperliquid.updateLeverage",
+            Exchange::Lighter => unreachable!(),
         }
     }
 }
@@ -99,6 +101,7 @@ async fn margin_mode_is_not_signed_with_a_leverage_above_the_policy() {
                 assert_eq!(rule(changed), PolicyRule::Leverage);
                 assert!(!process.calls().iter().any(|call| call == desk.leverage_name()));
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
     }
 }
@@ -139,6 +142,7 @@ async fn late_change_does_not_replace_a_newer_one() {
         let noop = match desk.exchange() {
             Exchange::Aster => "Aster.POST noop",
             Exchange::Hyperliquid => "Hyperliquid.noop",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let name = desk.leverage_name();
         let plan: Plan = Box::new(move |arrival: Arrival<'_>| {

@@ -63,6 +63,7 @@ async fn late_order_is_fenced_and_never_executes() {
                 assert!(matches!(placed, Err(TradeError::NotPlaced { .. })), "{placed:?}");
                 assert_eq!(state, OrderState::Dead);
             }
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
             Exchange::Aster => {
                 assert!(matches!(placed, Err(TradeError::Unknown { .. })), "{placed:?}");
                 assert_eq!(state, OrderState::Unknown);
@@ -139,6 +140,7 @@ async fn lost_response_to_a_batch_is_found() {
         let name = match exchange {
             Exchange::Aster => "Aster.POST batchOrders",
             Exchange::Hyperliquid => "Hyperliquid.order",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let process = desk.proxy.process_with(fail_first(name, 1, Fault::AppliedButLost));
         let batch = [desk.order("a", RESTING), desk.order("b", RESTING)];
@@ -251,6 +253,7 @@ async fn wrong_date_of_the_exchange_prolongs_no_order() {
         let submission = record.submission.unwrap();
         let life_ms = match desk.exchange() {
             Exchange::Hyperliquid => 10_000,
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
             Exchange::Aster => 60_000,
         };
         assert!(submission.expires_at_ms <= now_ms + life_ms, "{submission:?}");

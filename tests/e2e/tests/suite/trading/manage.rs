@@ -93,6 +93,7 @@ async fn lost_response_to_a_change_is_found() {
         let name = match exchange {
             Exchange::Aster => "Aster.PUT order",
             Exchange::Hyperliquid => "Hyperliquid.batchModify",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         for (id, fault) in [("lost", Fault::AppliedButLost), ("late", Fault::Late { ms: 8_000 })] {
             desk.place(&desk.process(), id, RESTING).await.unwrap();

@@ -12,6 +12,7 @@ mod close;
 mod close_all;
 mod deaths;
 mod leverage;
+mod lighter;
 mod lost;
 mod manage;
 mod markets;
@@ -104,6 +105,7 @@ impl Desk {
             match exchange {
                 Exchange::Aster => aster.deposit_amount(address, "100000"),
                 Exchange::Hyperliquid => hyperliquid.deposit_amount(address, "", "100000"),
+                Exchange::Lighter => unreachable!("no wallet is registered there"),
             };
             let registered = app.register(exchange.as_str(), "trader").await;
             assert_eq!(registered.status / 100, 2, "{registered:?}");
@@ -208,6 +210,7 @@ impl Desk {
         let executions = match self.exchange() {
             Exchange::Aster => self.app.stack.aster_sim.executions(self.address),
             Exchange::Hyperliquid => self.app.stack.hyperliquid_sim.executions(self.address),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         let is_entry = |text: &str| {
             let id = ExchangeOrderId::parse(self.exchange(), text);
@@ -236,6 +239,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => "Aster.GET order",
             Exchange::Hyperliquid => "Hyperliquid.orderStatus",
+            Exchange::Lighter => unreachable!(),
         }
     }
 
@@ -244,6 +248,7 @@ impl Desk {
         match self.exchange() {
             Exchange::Aster => "Aster.POST order",
             Exchange::Hyperliquid => "Hyperliquid.order",
+            Exchange::Lighter => unreachable!(),
         }
     }
 }

@@ -15,6 +15,7 @@ const fn change_name(exchange: Exchange) -> &'static str {
     match exchange {
         Exchange::Aster => "Aster.PUT order",
         Exchange::Hyperliquid => "Hyperliquid.batchModify",
+        Exchange::Lighter => unreachable!(),
     }
 }
 
@@ -172,6 +173,7 @@ fn order_of_somebody(exchange: Exchange, record: &OrderRecord, desk: &Desk) -> V
             },
             "status": "open", "statusTimestamp": 1,
         }}),
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
         Exchange::Aster => json!({
             "orderId": 77, "symbol": "BTCUSDT", "status": "NEW", "clientOrderId": id,
             "price": "59000", "avgPrice": "0", "origQty": "0.01", "executedQty": "0",
@@ -187,6 +189,7 @@ fn look_up_name(exchange: Exchange) -> &'static str {
     match exchange {
         Exchange::Aster => "Aster.GET order",
         Exchange::Hyperliquid => "Hyperliquid.orderStatus",
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     }
 }
 

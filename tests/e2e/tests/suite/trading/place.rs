@@ -104,6 +104,7 @@ fn deposit(desk: &Desk, amount: &str) {
     let is_known = match desk.exchange() {
         Exchange::Aster => aster.deposit_amount(desk.address, amount),
         Exchange::Hyperliquid => hyperliquid.deposit_amount(desk.address, "", amount),
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     };
     assert!(is_known);
 }

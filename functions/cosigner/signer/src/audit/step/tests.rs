@@ -24,8 +24,26 @@ fn nonce_after_wrong_future_clock_may_fall() {
             let now_last = match exchange {
                 Exchange::Aster => head.aster_nonce,
                 Exchange::Hyperliquid => head.hyperliquid_nonce,
+                Exchange::Lighter => unreachable!("no wallet is registered there"),
             };
             assert_eq!(now_last, if taken { nonce } else { last });
         }
+    }
+}
+
+#[test]
+fn payments_do_not_share_a_nonce_after_an_intent_far_ahead() {
+    for (exchange, unit) in [(Exchange::Hyperliquid, 1), (Exchange::Aster, 1_000)] {
+        let now = NOW_MS * unit;
+        let mut head = Head::default();
+        let pay = |head: &mut Head, nonce| {
+            head.take_payment_nonce(exchange, nonce, NOW_MS)?;
+            head.take_nonce(exchange, nonce, NOW_MS)
+        };
+        pay(&mut head, now).unwrap();
+        // The document allows an intent's nonce that is further ahead than the rule accepts.
+        head.take_nonce(exchange, now + nonce_lead(exchange), NOW_MS).unwrap();
+        assert!(pay(&mut head, now).is_err(), "{exchange}");
+        pay(&mut head, now + 1).unwrap();
     }
 }

@@ -34,6 +34,7 @@ impl Scene {
                 stack.aster_sim.position_of(self.desk.address, &format!("{SYMBOL}USDT"))
             }
             Exchange::Hyperliquid => stack.hyperliquid_sim.position_of(self.desk.address, SYMBOL),
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         size.bytes().all(|byte| b"0.".contains(&byte))
     }
@@ -116,6 +117,7 @@ async fn leverage(exchange: Exchange) {
     let name = match exchange {
         Exchange::Aster => "Aster.POST leverage",
         Exchange::Hyperliquid => "Hyperliquid.updateLeverage",
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     };
     let after_late = async || {
         let plan: Plan = Box::new(move |arrival: Arrival<'_>| {

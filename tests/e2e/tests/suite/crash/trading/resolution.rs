@@ -26,6 +26,7 @@ async fn resolution(exchange: Exchange) {
         let send = match exchange {
             Exchange::Aster => "Aster.POST batchOrders",
             Exchange::Hyperliquid => "Hyperliquid.order",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         h.kill(&scene.new_batch(), send, 1, Side::After).await;
         h.app.clock.advance_ms(30_001);
@@ -37,6 +38,7 @@ async fn resolution(exchange: Exchange) {
         let send = match exchange {
             Exchange::Aster => "Aster.PUT order",
             Exchange::Hyperliquid => "Hyperliquid.batchModify",
+            Exchange::Lighter => unreachable!("no wallet is registered there"),
         };
         h.kill(&modify, send, 1, Side::After).await;
         h.app.clock.advance_ms(30_001);

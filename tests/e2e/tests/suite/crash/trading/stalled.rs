@@ -13,6 +13,7 @@ const fn changes(exchange: Exchange) -> &'static str {
     match exchange {
         Exchange::Aster => "Aster.PUT order",
         Exchange::Hyperliquid => "Hyperliquid.batchModify",
+        Exchange::Lighter => unreachable!(),
     }
 }
 
@@ -91,6 +92,7 @@ async fn stalled_resolver(exchange: Exchange) {
     let asks = match exchange {
         Exchange::Aster => "Aster.GET order",
         Exchange::Hyperliquid => "Hyperliquid.orderStatus",
+        Exchange::Lighter => unreachable!("no wallet is registered there"),
     };
     for fault in [Fault::AppliedButLost, Fault::Reset] {
         let place = scene.new_limit();

@@ -107,6 +107,7 @@ async fn builder_refused_for_a_deployment_costs_each_wallet_one_signature() {
                 Exchange::Hyperliquid => {
                     stack.hyperliquid_sim.deposit_amount(address, "", "100000")
                 }
+                Exchange::Lighter => unreachable!("no wallet is registered there"),
             };
             assert_eq!(desk.app.register(exchange.as_str(), user).await.status, 200);
             wallets.push(WalletRef::Wallet(wallet.text("/walletId").parse().unwrap()));

@@ -1,0 +1,145 @@
+//! The signed payments of a verified chain, each with the policy that allowed it.
+
+use std::collections::{HashMap, HashSet};
+
+use domain::eth::{Address, Signature};
+use domain::money::{Chains, Form, PaymentId};
+
+use super::verify::Fault;
+use super::{AllowedPayment, Decision, Entry, Record, hex};
+
+/// A signature of a payment, with the record that allowed the payment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignedPayment {
+    /// The partition of the wallet.
+    pub partition: String,
+    /// The record of the signature.
+    pub seq: u64,
+    /// The record that allowed the payment, and its content.
+    pub allowed: (u64, Box<AllowedPayment>),
+}
+
+impl std::fmt::Display for SignedPayment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (seq, allowed) = &self.allowed;
+        let AllowedPayment { id, payment, policy_seq, policy_hash, .. } = &**allowed;
+        write!(
+            f,
+            "record {}: payment {id}, {} of {}, allowed by record {seq} under policy record \
+             {policy_seq} ({policy_hash})",
+            self.seq,
+            payment.name(),
+            payment.amount(),
+        )?;
+        if let Some(change) = allowed.destination_change {
+            write!(f, ", destination of change {change}")?;
+        }
+        if !allowed.limit_changes.is_empty() {
+            let changes: Vec<String> = allowed.limit_changes.iter().map(u64::to_string).collect();
+            write!(f, ", limits of change {}", changes.join(" and "))?;
+        }
+        if !allowed.approvers.is_empty() {
+            write!(f, ", approved by {}", allowed.approvers.join(" and "))?;
+        }
+        Ok(())
+    }
+}
+
+/// The payments of a chain.
+#[derive(Default)]
+pub(super) struct Payments {
+    pub(super) signed: Vec<SignedPayment>,
+    pub(super) faults: Vec<(String, Fault)>,
+}
+
+/// A payment whose record has been read.
+struct Known {
+    /// The number of the record that allowed it.
+    seq: u64,
+    allowed: Box<AllowedPayment>,
+    /// The digests that may be signed.
+    digests: Vec<String>,
+    signatures: Vec<Signature>,
+}
+
+/// Finds the signed payments of a chain's records, in their order. A signature without a record
+/// that allowed its payment and its digest is a fault, and so is one that is not the wallet's.
+pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Record>) -> Payments {
+    let mut found = Payments::default();
+    let mut known: HashMap<PaymentId, Known> = HashMap::new();
+    let (mut wallet, mut intents) = (None, HashSet::new());
+    for record in records {
+        // An unreadable record is a fault of its own.
+        let Ok(entry) = serde_json::from_str::<Entry>(&record.body) else { continue };
+        let seq = record.seq;
+        let mut fault = None;
+        match entry.decision {
+            Decision::KeyMade { address } => wallet = Some(address),
+            Decision::Allowed { digest, .. } => {
+                intents.insert(digest);
+            }
+            Decision::Signed { digest, .. } if !intents.contains(&digest) => {
+                fault = Some(Fault::SignedNotAllowed(seq));
+            }
+            Decision::PaymentAllowed(payment) => {
+                let (id, digests) = (payment.id.clone(), vec![payment.digest.clone()]);
+                let new = Known { seq, allowed: payment, digests, signatures: Vec::new() };
+                // The first record stays.
+                if known.contains_key(&id) {
+                    fault = Some(Fault::PaymentTwice(seq));
+                } else {
+                    known.insert(id, new);
+                }
+            }
+            Decision::PaymentResumed { id, digest } => {
+                if let Some(known) = known.get_mut(&id) {
+                    known.digests.push(digest);
+                }
+            }
+            Decision::PaymentSigned { id, digest, signature } => {
+                let known = known.get_mut(&id);
+                match known.and_then(|known| known.signed(wallet, &digest, signature)) {
+                    Some(allowed) => found.signed.push(SignedPayment {
+                        partition: partition.to_owned(),
+                        seq,
+                        allowed,
+                    }),
+                    None => fault = Some(Fault::PaymentNotAllowed(seq)),
+                }
+            }
+            _ => {}
+        }
+        found.faults.extend(fault.map(|fault| (partition.to_owned(), fault)));
+    }
+    found
+}
+
+impl Known {
+    /// Checks the next signature of the payment. Returns `None` when it is not one.
+    fn signed(
+        &mut self,
+        wallet: Option<Address>,
+        digest: &str,
+        signature: String,
+    ) -> Option<(u64, Box<AllowedPayment>)> {
+        let AllowedPayment { payment, nonces, networks, .. } = &*self.allowed;
+        let is_next = self.signatures.len() < usize::from(payment.steps());
+        if !is_next || !self.digests.iter().any(|known| known == digest) {
+            return None;
+        }
+        let signature = Signature::try_from(signature).ok()?;
+        // Earlier records have no nonces.
+        if let (Some(nonces), Some([hyperliquid, aster]), Some(wallet)) =
+            (*nonces, *networks, wallet)
+        {
+            let chains = Chains { hyperliquid, aster };
+            let form = Form { payment, wallet, chains, nonces };
+            let made = form.digest(&self.signatures)?;
+            if hex(&made) != digest || signature.recover(&made).ok()? != wallet {
+                return None;
+            }
+        }
+        self.signatures.push(signature);
+        Some((self.seq, self.allowed.clone()))
+    }
+}

@@ -1,0 +1,88 @@
+//! The policy as payments read it.
+
+use aws_sdk_dynamodb::types::ConditionCheck;
+use domain::eth::Address;
+use domain::ids::Tenant;
+use domain::policy::{AssetId, AssetLimit, Authority, Cap, ListedDestination, Venue};
+use platform::items::{Item, StoreError};
+
+use super::Rules;
+use super::chain::{ActiveLimit, Chain, is_at};
+use super::origin::Origin;
+use super::store::{head_key, unchanged};
+
+/// A tenant's policy at one time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct View {
+    tenant: Tenant,
+    /// The number of the chain's last record; 0 before the first.
+    pub(crate) seq: u64,
+    /// The hash of that record, in hex.
+    pub(crate) hash: String,
+    /// The chains' id, which is part of every signed text.
+    pub(crate) chain_id: String,
+    /// Whether a freeze is in effect.
+    pub(crate) frozen: bool,
+    /// Whether the table is the one that the policy was written to.
+    pub(crate) payments_on: bool,
+    /// The tenant's approvers.
+    pub(crate) authority: Option<Authority>,
+    limits: Vec<ActiveLimit>,
+    destinations: Vec<ListedDestination>,
+}
+
+impl View {
+    /// Makes the view of a chain as it is now.
+    pub(crate) fn of(tenant: &Tenant, origin: &Origin, chain: Chain, rules: &Rules) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            payments_on: origin.payments_on(&chain),
+            chain_id: origin.chain_id.clone(),
+            limits: chain.state.limits.iter().map(|known| capped(known, rules)).collect(),
+            destinations: chain.destinations(),
+            seq: chain.seq,
+            hash: chain.hash,
+            frozen: chain.state.frozen,
+            authority: chain.state.authority,
+        }
+    }
+
+    /// Returns the limits of an asset, within the deployment's hard caps. An asset without limits
+    /// is not paid.
+    pub(crate) fn limit(&self, asset: &AssetId) -> Option<&ActiveLimit> {
+        self.limits.iter().find(|known| known.limit.asset == *asset)
+    }
+
+    /// Returns a listed destination. It is usable from its `active_from_ms` on.
+    pub(crate) fn destination(&self, venue: Venue, address: Address) -> Option<&ListedDestination> {
+        self.destinations.iter().find(|known| is_at(known, venue, address))
+    }
+
+    /// Returns the condition for a transaction that the policy has not changed since it was read.
+    ///
+    /// # Errors
+    /// Fails only if the SDK cannot build the condition.
+    pub(crate) fn unchanged(&self, table: &str) -> Result<ConditionCheck, StoreError> {
+        unchanged(table, &self.tenant, (self.seq, &self.hash))
+    }
+
+    /// Returns the key of the item that the view is made from.
+    pub(crate) fn key(tenant: &Tenant) -> Item {
+        head_key(tenant)
+    }
+}
+
+/// Returns a limit within the hard caps of today's document.
+fn capped(known: &ActiveLimit, rules: &Rules) -> ActiveLimit {
+    let ActiveLimit { mut limit, change } = known.clone();
+    for cap in rules.caps.iter().filter(|cap| cap.asset == limit.asset) {
+        let AssetLimit { wallet, tenant, .. } = cap;
+        limit.wallet = lower(limit.wallet, *wallet);
+        limit.tenant = lower(limit.tenant, *tenant);
+    }
+    ActiveLimit { limit, change }
+}
+
+fn lower(one: Cap, other: Cap) -> Cap {
+    Cap { amount: one.amount.min(other.amount), payments: one.payments.min(other.payments) }
+}

@@ -1,0 +1,6 @@
+//! The Lambda function `delete-credentials-lighter`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_entry::Error> {
+    lambda_entry::run(delete_credentials_lighter::router_from_env).await
+}

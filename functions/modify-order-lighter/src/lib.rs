@@ -1,0 +1,26 @@
+//! `PUT /api/trading/lighter/orders/{orderId}`: changes an open order on Lighter.
+
+use axum::Router;
+use axum::routing::put;
+use platform::env::ConfigError;
+use shared::api::access::Requires;
+use shared::api::trading::{LighterKeys, modify_order};
+use shared::runtime::Runtime;
+use shared::tenancy::Scope;
+
+/// Returns the endpoint's routes.
+pub fn router(keys: LighterKeys) -> Router {
+    Router::new()
+        .route("/api/trading/lighter/orders/{orderId}", put(modify_order))
+        .with_state(keys.trader())
+        .route_layer(keys)
+        .route_layer(Requires::scope(Scope::Trade))
+}
+
+/// Returns the endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Returns an error that names the missing variable.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(LighterKeys::from_env(runtime)?))
+}

@@ -1,0 +1,27 @@
+//! `POST /api/wallets/{walletIdOrAddress}/transfers`: transfers a token or the native coin on a
+//! chain to a listed address.
+
+use axum::Router;
+use axum::routing::post;
+use platform::env::ConfigError;
+use shared::api::access::Requires;
+use shared::api::money::send_tokens;
+use shared::money::Payer;
+use shared::runtime::Runtime;
+use shared::tenancy::Scope;
+
+/// Returns the endpoint's routes.
+pub fn router(payer: Payer) -> Router {
+    Router::new()
+        .route("/api/wallets/{wallet}/transfers", post(send_tokens))
+        .with_state(payer)
+        .route_layer(Requires::scope(Scope::Money))
+}
+
+/// Returns the endpoint's routes, with clients from the environment.
+///
+/// # Errors
+/// Returns an error that names the missing or invalid variable.
+pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
+    Ok(router(Payer::evm_from_env(runtime)?))
+}

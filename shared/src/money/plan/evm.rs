@@ -1,0 +1,92 @@
+//! Transfers on EVM chains. The account's nonce and the gas come from the chain, unless the request
+//! names them.
+
+use domain::money::{EvmFee, EvmToken, EvmTokenTransfer, Payment};
+use domain::policy::Amount;
+
+use super::{Arrival, PlanFor, Quote};
+use crate::evm::{Chain, Chains, GasCall};
+use crate::money::tokens::token_of;
+use crate::money::{EvmTransfer, MoneyError};
+
+/// An estimate over the chains of the table.
+const ARRIVAL: Arrival = Arrival { min_s: 5, max_s: 300 };
+
+/// Percentage of the estimated gas that a transaction may use. The estimate changes with the state,
+/// and unused gas is not charged.
+const GAS_PERCENT: u64 = 125;
+
+/// Gas for the estimate of a transaction whose own gas is not known yet.
+const NO_GAS: u64 = 0;
+
+pub(super) async fn transfer(
+    chains: &Chains,
+    from: PlanFor<'_>,
+    wanted: &EvmTransfer,
+) -> Result<Quote, MoneyError> {
+    let EvmTransfer { chain_id, asset, destination, amount: total, gas } = wanted;
+    let (chain_id, destination, total) = (*chain_id, *destination, *total);
+    let token = token_of(chain_id, asset).ok_or(MoneyError::NotOffered {
+        what: "a transfer of this asset on this chain",
+        advice: "Choose native, USDT or USDC on a chain of the documentation's table.",
+    })?;
+    let chain = chains.get(chain_id);
+    let account_nonce = match (gas.account_nonce, chain) {
+        (Some(nonce), _) => nonce,
+        (None, Some(chain)) => {
+            chain.check().await?;
+            chain.account_nonce(from.wallet).await?
+        }
+        (None, None) => return Err(MoneyError::Missing("accountNonce")),
+    };
+    let fee = fee(chain, gas.max_fee, gas.max_priority_fee).await?;
+    let mut payment = EvmTokenTransfer {
+        chain_id,
+        token,
+        destination,
+        amount: total,
+        gas_limit: gas.limit.unwrap_or(NO_GAS),
+        fee,
+        account_nonce,
+    };
+    if gas.limit.is_none() {
+        let chain = chain.ok_or(MoneyError::Missing("gasLimit"))?;
+        let call = payment.transaction()?;
+        let call = GasCall { from: from.wallet, to: call.to, value: call.value, data: call.data };
+        let estimate = chain.estimate_gas(&call).await?;
+        payment.gas_limit = estimate.saturating_mul(GAS_PERCENT) / 100;
+    }
+    let cost = Amount::of_units(payment.max_gas_cost()).ok_or(MoneyError::Damaged("a fee"))?;
+    let route = match payment.token {
+        EvmToken::Native => "native",
+        EvmToken::Erc20 { .. } => "erc20",
+    };
+    Ok(Quote {
+        payment: Payment::EvmTokenTransfer(payment),
+        fee: cost,
+        fee_asset: crate::money::tokens::NATIVE.to_owned(),
+        activation_fee: Amount::ZERO,
+        receives: total,
+        arrival: ARRIVAL,
+        route,
+    })
+}
+
+/// Returns the price of gas: twice the base fee, so that a rise delays nothing, and the node's tip.
+async fn fee(
+    chain: Option<&Chain>,
+    max_fee: Option<u64>,
+    max_priority_fee: Option<u64>,
+) -> Result<EvmFee, MoneyError> {
+    if let (Some(max_fee_per_gas), Some(max_priority_fee_per_gas)) = (max_fee, max_priority_fee) {
+        return Ok(EvmFee::Dynamic { max_fee_per_gas, max_priority_fee_per_gas });
+    }
+    let chain = chain.ok_or(MoneyError::Missing("maxFeePerGas"))?;
+    let fees = chain.fees().await?;
+    let too_high = || MoneyError::Damaged("the node's price is too high");
+    let tip = u64::try_from(fees.priority_fee).map_err(|_| too_high())?;
+    let base = u64::try_from(fees.base_fee).map_err(|_| too_high())?;
+    let max_priority_fee_per_gas = max_priority_fee.unwrap_or(tip);
+    let usual = base.saturating_mul(2).saturating_add(max_priority_fee_per_gas);
+    Ok(EvmFee::Dynamic { max_fee_per_gas: max_fee.unwrap_or(usual), max_priority_fee_per_gas })
+}

@@ -1,0 +1,125 @@
+//! The outcome of transactions of Lighter. The exchange takes a transaction, and executes it later or
+//! not at all. Its hash names it, so the question needs no key: the job has none of a caller.
+
+use super::{ChangeFound, FindFault, Finder, KnownId};
+use crate::exchanges::lighter::trade::read::Executed;
+use crate::exchanges::trade::{ExchangeOrder, Placed};
+use crate::orders::client::call::Entry;
+use crate::orders::outcome::Outcome;
+use crate::store::{Change, OrderRecord, StoredOutcome, Submission};
+use crate::trading::decimal::Decimal;
+use crate::trading::order::{OrderStatus, OrderType};
+
+/// The word for the status of an order whose transaction was executed, and which was not read.
+const EXECUTED: &str = "executed";
+
+impl ChangeFound {
+    /// Returns whether the exchange states neither the change nor its refusal.
+    pub(in crate::orders) const fn is_nothing(&self) -> bool {
+        self.new.is_none() && self.refusal.is_none()
+    }
+}
+
+impl Finder<'_> {
+    /// Asks what has become of a transaction. While it can be executed, it is asked for a few times.
+    async fn executed(&self, submission: &Submission) -> Result<Executed, FindFault> {
+        let tenant = &self.account.tenant;
+        let hash = submission.hash.as_deref().unwrap_or_default();
+        let is_over = self.trader.now_ms() >= submission.final_at_ms;
+        Ok(if is_over {
+            self.trader.client.transaction(tenant, hash).await?
+        } else {
+            self.trader.client.executed(tenant, hash).await?
+        })
+    }
+
+    /// Returns the outcome of an order. `None` means that the exchange does not know the transaction
+    /// now.
+    pub(super) async fn lighter_outcome(
+        &self,
+        record: &OrderRecord,
+        until_ms: u64,
+    ) -> Result<Option<Outcome>, FindFault> {
+        let Some(submission) = &record.submission else { return Ok(None) };
+        match self.executed(submission).await? {
+            Executed::Absent => return Ok(None),
+            Executed::Pending => return Err(FindFault::Pending),
+            Executed::Failed(refusal) => {
+                return Ok(Some(Outcome::refused(&refusal, self.trader.now_ms())));
+            }
+            Executed::Done => {}
+        }
+        // The order has its fills. That it exists is certain without them.
+        let id = KnownId::at(self.account, record, record.generation);
+        let found = match self.key {
+            Some(_) => self.find(&record.symbol.name, id.lookup()).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "an executed order is not read");
+                None
+            }),
+            None => None,
+        };
+        if let Some(order) = found {
+            return self.outcome_of(record, &order, until_ms).await.map(Some);
+        }
+        let placed = Placed {
+            order_id: None,
+            exchange_status: EXECUTED.to_owned(),
+            filled: Decimal::ZERO,
+            average_price: None,
+        };
+        let entry = Entry::Placed(placed);
+        Ok(Some(Outcome::of(&entry, &[], None, self.trader.now_ms())))
+    }
+
+    /// Returns what has become of the change of an order, which keeps its id.
+    pub(super) async fn lighter_change(
+        &self,
+        record: &OrderRecord,
+        change: &Change,
+        id: &KnownId,
+    ) -> Result<ChangeFound, FindFault> {
+        let executed = self.executed(&change.submission).await?;
+        let present = match (self.key, &executed) {
+            (Some(_), Executed::Done) => self.find(&record.symbol.name, id.lookup()).await?,
+            _ => None,
+        };
+        let nothing = ChangeFound { new: None, old: None, refusal: None };
+        match executed {
+            Executed::Absent => Ok(nothing),
+            Executed::Pending => Err(FindFault::Pending),
+            Executed::Failed(refusal) => Ok(ChangeFound { refusal: Some(refusal), ..nothing }),
+            Executed::Done => {
+                let new = present.or_else(|| changed(self, record, change).map(Box::new));
+                Ok(ChangeFound { new, ..nothing })
+            }
+        }
+    }
+}
+
+/// Returns an order with the values of a change that was made, as far as the record has them.
+fn changed(finder: &Finder<'_>, record: &OrderRecord, change: &Change) -> Option<ExchangeOrder> {
+    let Some(StoredOutcome::Placed { order_id, filled, .. }) = &record.outcome else { return None };
+    let decimal = |text: &str| Decimal::parse(text).ok();
+    let request = &record.request;
+    Some(ExchangeOrder {
+        order_id: order_id.clone().unwrap_or_default(),
+        client_id: None,
+        symbol: record.symbol.name.clone(),
+        side: request.side,
+        order_type: Some(OrderType::Limit),
+        exchange_type: "limit".to_owned(),
+        time_in_force: request.time_in_force,
+        reduce_only: request.reduce_only,
+        position_side: request.position_side,
+        status: OrderStatus::Open,
+        exchange_status: EXECUTED.to_owned(),
+        rejection: None,
+        price: decimal(&change.price)?,
+        trigger_price: None,
+        quantity: decimal(&change.quantity)?,
+        filled: decimal(filled)?,
+        average_price: None,
+        at_ms: finder.trader.now_ms(),
+        children: Vec::new(),
+    })
+}

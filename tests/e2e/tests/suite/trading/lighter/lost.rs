@@ -1,0 +1,131 @@
+//! Transactions whose response is lost, late, or never comes.
+
+use e2e::kill::{Call, Harness};
+use e2e::lighter::{ACCOUNT, accepted, open_account, record, send, store_key};
+use e2e::proxy::{Arrival, Fate, Plan};
+use exchange_sim::faults::Fault;
+use exchange_sim::lighter::Rules;
+use http::Method;
+use shared::store::OrderState;
+use std::sync::{Arc, Mutex};
+
+use super::limit;
+
+/// Fails the first calls of a name.
+fn fail_first(name: &'static str, times: usize, fault: Fault) -> Plan {
+    Box::new(move |arrival: Arrival<'_>| {
+        if arrival.name == name && arrival.nth_of_name <= times {
+            Fate::Fail(fault.clone())
+        } else {
+            Fate::Pass
+        }
+    })
+}
+
+const SEND: &str = "Lighter.POST sendTx";
+
+async fn harness() -> Harness {
+    let h = Harness::start_with(|options| {
+        options.budget.per_minute = domain::ids::PerExchange::from_fn(|_| 1_000_000);
+    })
+    .await;
+    open_account(&h.app);
+    assert_eq!(store_key(&h.app).await.status, 200);
+    h
+}
+
+fn placing(id: &str) -> Call {
+    Call::lighter(Method::POST, ACCOUNT, "orders", Some(limit(id)))
+}
+
+#[tokio::test]
+async fn lost_response_is_found_by_the_hash() {
+    let h = harness().await;
+    for (id, fault) in [
+        ("lost", Fault::AppliedButLost),
+        ("reset", Fault::Reset),
+        ("server-error", Fault::Status(500, r#"{"code":29500,"message":"internal"}"#.into())),
+    ] {
+        let sent: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let (fail, seen) = (fail_first(SEND, 1, fault), sent.clone());
+        let process = h.proxy.process_with(Box::new(move |arrival: Arrival<'_>| {
+            if arrival.name == SEND {
+                seen.lock().unwrap().push(arrival.body.to_vec());
+            }
+            fail(arrival)
+        }));
+        let reply = h.call(&process, &placing(id)).await.unwrap();
+        assert_eq!((reply.status, reply.text("/data/status")), (200, "OPEN"), "{id}: {reply:?}");
+        assert_eq!(accepted(&h.app, id), 1, "{id}");
+        // The same bytes were sent again, and they are those of the record.
+        let sent = sent.lock().unwrap().clone();
+        let stored = record(&h.app, id).await.unwrap().submission.unwrap();
+        assert_eq!(sent, [stored.body.as_bytes(), stored.body.as_bytes()], "{id}");
+    }
+}
+
+#[tokio::test]
+async fn order_that_never_arrives_is_dead_after_its_expiry() {
+    let h = harness().await;
+    let process = h.proxy.process_with(fail_first(SEND, 9, Fault::Reset));
+    let reply = h.call(&process, &placing("never")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+    assert_eq!(record(&h.app, "never").await.unwrap().state, OrderState::Unknown);
+    // The bytes can still execute, so the order is not signed again.
+    let again = h.call(&h.proxy.process(), &placing("never")).await.unwrap();
+    assert_eq!((again.status, accepted(&h.app, "never")), (504, 0), "{again:?}");
+    // The job has no key.
+    h.app.clock.advance_ms(80_000);
+    let job = Call::resolution(domain::ids::Exchange::Lighter, "lighter");
+    let resolved = h.call(&h.proxy.process(), &job).await.unwrap();
+    assert_eq!(resolved.status, 200, "{resolved:?}");
+    assert_eq!(record(&h.app, "never").await.unwrap().state, OrderState::Dead);
+    let placed = h.call(&h.proxy.process(), &placing("never")).await.unwrap();
+    assert_eq!((placed.status, accepted(&h.app, "never")), (200, 1), "{placed:?}");
+    assert_eq!(record(&h.app, "never").await.unwrap().generation, 1);
+}
+
+#[tokio::test]
+async fn pending_order_is_unknown_until_it_is_executed() {
+    let h = harness().await;
+    let simulator = &h.app.stack.lighter_sim;
+    simulator.set_rules(Rules { pending_ms: 30_000, ..Rules::default() });
+    let reply = h.call(&h.proxy.process(), &placing("pending")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+    h.app.clock.advance_ms(31_000);
+    let placed = h.call(&h.proxy.process(), &placing("pending")).await.unwrap();
+    assert_eq!((placed.status, placed.text("/data/status")), (200, "OPEN"), "{placed:?}");
+    assert_eq!(accepted(&h.app, "pending"), 1);
+}
+
+#[tokio::test]
+async fn job_without_a_key_finds_an_executed_order() {
+    let h = harness().await;
+    // The order arrives, and nothing answers any question.
+    let process = h.proxy.process_with(Box::new(|arrival: Arrival<'_>| match arrival.name {
+        SEND => Fate::Fail(Fault::AppliedButLost),
+        "Lighter.GET tx" => Fate::Fail(Fault::Reset),
+        _ => Fate::Pass,
+    }));
+    let reply = h.call(&process, &placing("job")).await.unwrap();
+    assert_eq!(reply.status, 504, "{reply:?}");
+    h.app.clock.advance_ms(40_000);
+    let job = Call::resolution(domain::ids::Exchange::Lighter, "lighter");
+    let process = h.proxy.process();
+    assert_eq!(h.call(&process, &job).await.unwrap().status, 200);
+    assert!(process.calls().iter().all(|call| !call.contains("accountOrders")));
+    assert_eq!(record(&h.app, "job").await.unwrap().state, OrderState::Placed);
+    let status = send(&h.app, Method::GET, "orders/job/status", None).await;
+    assert_eq!(status.text("/data/status"), "OPEN", "{status:?}");
+    assert_eq!(accepted(&h.app, "job"), 1);
+}
+
+#[tokio::test]
+async fn nonce_of_another_program_is_overtaken() {
+    let h = harness().await;
+    let refused = Fault::Status(400, r#"{"code":21104,"message":"invalid nonce"}"#.into());
+    let process = h.proxy.process_with(fail_first(SEND, 1, refused));
+    let reply = h.call(&process, &placing("overtaken")).await.unwrap();
+    assert_eq!((reply.status, accepted(&h.app, "overtaken")), (200, 1), "{reply:?}");
+    assert_eq!(record(&h.app, "overtaken").await.unwrap().generation, 1);
+}

@@ -11,7 +11,10 @@ mod operations;
 mod parameters;
 mod refusals;
 mod tags;
+mod text;
 mod webhooks;
+
+pub use text::text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -135,14 +138,6 @@ fn servers() -> [Server; 2] {
         .url("http://127.0.0.1:3000")
         .description(Some("The local stack: cargo run"));
     [deployed.build(), local.build()]
-}
-
-/// Returns the text of the document, as committed and served.
-///
-/// # Errors
-/// Never fails for a document of [`document`].
-pub fn text() -> Result<String, serde_json::Error> {
-    document().to_pretty_json().map(|text| text + "\n")
 }
 
 fn described(operation: &Operation, refusals: &Refusals) -> utoipa::openapi::path::Operation {

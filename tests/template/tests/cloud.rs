@@ -299,9 +299,12 @@ fn environment(function: &Function, app: &TestApp, url: &str) -> BTreeMap<String
         variables.entry(name.to_owned()).and_modify(|value| here.clone_into(value));
     }
     let (hyperliquid, aster) = (&app.stack.hyperliquid, &app.stack.aster);
-    for (name, here) in
-        [("HYPERLIQUID_URL", hyperliquid), ("ASTER_URL", aster), ("ASTER_V1_URL", aster)]
-    {
+    for (name, here) in [
+        ("HYPERLIQUID_URL", hyperliquid),
+        ("ASTER_URL", aster),
+        ("ASTER_V1_URL", aster),
+        ("LIGHTER_URL", &app.stack.lighter),
+    ] {
         variables.entry(name.to_owned()).and_modify(|value| *value = here.to_string());
     }
     variables.insert("AWS_ENDPOINT_URL".to_owned(), url.to_owned());

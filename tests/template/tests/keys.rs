@@ -136,7 +136,7 @@ fn kms_key_is_used_by_its_roles_only() {
     assert_none(&wrong_keys(&stacks));
     let keys = ["WalletsKey", "CosignerKey", "AuditKey"];
     let [wallets, cosigner, seals] = keys.map(|key| users(&stacks, key));
-    assert_eq!((wallets.len(), cosigner.len(), seals.len()), (37, 1, 1));
+    assert_eq!((wallets.len(), cosigner.len(), seals.len()), (43, 1, 1));
     assert!(cosigner.is_disjoint(&seals));
     assert!(wallets.is_disjoint(&cosigner));
     assert_none(&wrong_invokers(&stacks));

@@ -14,6 +14,7 @@ use crate::cloud::{Cheat, Cloud, Seen};
 
 mod accounts;
 mod agents;
+mod lighter;
 mod payments;
 mod policies;
 mod tenant_keys;
@@ -39,6 +40,7 @@ pub(crate) async fn seen() -> &'static Seen {
             accounts::used(&cloud, &exchange).await;
             with_idempotency_key(&cloud, &exchange).await;
         }
+        lighter::used(&cloud).await;
         trading::limited(&cloud).await;
         tenant_keys::managed(&cloud).await;
         jobs(&cloud).await;

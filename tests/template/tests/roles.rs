@@ -61,9 +61,8 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
     let lists = matches!(function.package.as_str(), "list-wallets" | "renew-apikeys");
     let list = Some(list).filter(|_| lists);
     // The orders under way of one wallet.
-    let ends =
-        ["delete-apikey", "rotate-apikey", "cancel-orders-hyperliquid", "cancel-orders-aster"]
-            .contains(&function.package.as_str());
+    let ends = function.package.starts_with("cancel-orders-")
+        || ["delete-apikey", "rotate-apikey"].contains(&function.package.as_str());
     let under_way = Some("WalletsTable.Arn/index/due".to_owned()).filter(|_| ends);
     let resources = resources.into_iter().chain(gateway).chain(jobs).chain(list).chain(under_way);
     resources.chain(webhooks).chain(refreshes).collect()

@@ -236,7 +236,8 @@ async fn refusal(router: &Router, method: &str, path: &str) -> Option<(u16, Stri
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap();
     let code = body["code"].as_str().unwrap_or_default().to_owned();
-    matches!(status, 404 | 405).then_some((status, code))
+    let is_missing = matches!(code.as_str(), "NOT_FOUND" | "METHOD_NOT_ALLOWED");
+    is_missing.then_some((status, code))
 }
 
 /// Returns whether a path with parameters includes another one.

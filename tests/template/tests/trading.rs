@@ -217,19 +217,93 @@ fn trading_role_with_excess_access_is_found() {
 #[test]
 fn resolve_jobs_query_their_exchanges_shards_only() {
     let stacks = Stacks::deployed();
-    let jobs: [(&str, &[&str]); 2] =
-        [("hyperliquid", &["oh", "ph"]), ("aster", &["oa", "pa", "pe"])];
+    let jobs: [(&str, &[&str]); 3] =
+        [("hyperliquid", &["oh", "ph"]), ("aster", &["oa", "pa", "pe"]), ("lighter", &["ol"])];
     for (exchange, own) in jobs {
         let function = stacks.function(&format!("resolve-orders-{exchange}"));
-        for shard in
-            ["0", "15", "oh0", "oh15", "oa0", "oa15", "ph0", "ph15", "pa0", "pa15", "pe0", "pe15"]
-        {
+        for shard in [
+            "0", "15", "oh0", "oh15", "oa0", "oa15", "ol0", "ol15", "ph0", "ph15", "pa0", "pa15",
+            "pe0", "pe15",
+        ] {
             let context = [("dynamodb:LeadingKeys", shard)];
             let index = "WalletsTable.Arn/index/due";
             let is_allowed = may(&function, "dynamodb:Query", index, &context);
             let is_own = own.iter().any(|own| shard.starts_with(own));
             assert_eq!(is_allowed, is_own, "{exchange} {shard}");
         }
+    }
+}
+
+/// Returns faults of the functions of Lighter: they reach its orders, its stored keys and its budget.
+fn wrong_lighter(stacks: &Stacks) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let orders = "acme#O#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a#lighter";
+    let partitions = PARTITIONS.iter().copied().chain([orders, "acme#L#281190"]);
+    let partitions: Vec<&str> = partitions.chain(["#budget#lighter#shared"]).collect();
+    for function in stacks.functions() {
+        let package = &function.package;
+        let Some(operation) = package.strip_suffix("-lighter") else { continue };
+        let stores = matches!(operation, "place-order" | "modify-order" | "set-leverage");
+        let settles = stores || matches!(operation, "cancel-orders" | "resolve-orders");
+        for partition in &partitions {
+            for action in WRITES {
+                let is_own = match (action, *partition) {
+                    ("dynamodb:PutItem", it) if it == orders => stores,
+                    ("dynamodb:UpdateItem", it) if it == orders => settles,
+                    ("dynamodb:PutItem", "acme#L#281190") => operation == "set-credentials",
+                    ("dynamodb:DeleteItem", "acme#L#281190") => operation == "delete-credentials",
+                    ("dynamodb:UpdateItem", "#budget#lighter#shared") => {
+                        !matches!(operation, "get-credentials" | "delete-credentials")
+                    }
+                    _ => false,
+                };
+                let context = [("dynamodb:LeadingKeys", *partition)];
+                if may(&function, action, "WalletsTable.Arn", &context) != is_own {
+                    let allowed = if is_own { "not allowed" } else { "allowed" };
+                    wrong.push(format!("{package}: {action} of {partition} is {allowed}"));
+                }
+            }
+        }
+        let signs = stores || matches!(operation, "cancel-orders" | "get-orders");
+        for exchange in ["aster", "hyperliquid", "lighter"] {
+            let purpose = ("kms:EncryptionContext:purpose", "agent-key");
+            let context = [purpose, ("kms:EncryptionContext:exchange", exchange)];
+            let opens = may(&function, "kms:Decrypt", "WalletsKey.Arn", &context);
+            if opens != (signs && exchange == "lighter") {
+                let opens = if opens { "opens" } else { "does not open" };
+                wrong.push(format!("{package}: it {opens} keys of {exchange}"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn lighter_roles_reach_lighter_only() {
+    assert_none(&wrong_lighter(&Stacks::deployed()));
+    for (place, old, new, line) in [
+        (
+            "  GetBalancesLighterPolicy:",
+            "['#budget#lighter#*']",
+            "['#budget#*']",
+            "get-balances-lighter: dynamodb:UpdateItem of #budget#aster#shared is allowed",
+        ),
+        (
+            "  PlaceOrderLighterPolicy:",
+            "exchange: lighter",
+            "exchange: [lighter, aster]",
+            "place-order-lighter: it opens keys of aster",
+        ),
+        (
+            "  DeleteCredentialsLighterPolicy:",
+            "['*#L#*']",
+            "['*#L#*', '*#W#*']",
+            "delete-credentials-lighter: dynamodb:DeleteItem of \
+             acme#W#29dd4dc0-1ff9-4df6-a19f-936f997cbc5a is allowed",
+        ),
+    ] {
+        let copy = Sources::read().with(MAIN, place, old, new).deploy(&[]);
+        assert_found(&wrong_lighter(&copy), line);
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use cosigner::Setting;
 use dkls23_secp256k1::protocols::signing::Broadcast3to4;
 use domain::clock::Clock;
@@ -71,6 +72,17 @@ impl Approver {
     }
 }
 
+/// Writes the first seal, without which payments stop after two days.
+async fn put_first_seal(db: &Client) {
+    for (table, sort) in [(COSIGNER_TABLE, "seal#000000000001"), (SEALS_TABLE, "newest")] {
+        let put = db.put_item().table_name(table);
+        let put = put.item("pk", AttributeValue::S("seals".to_owned()));
+        let put = put.item("sk", AttributeValue::S(sort.to_owned()));
+        let put = put.item("number", AttributeValue::N("1".to_owned()));
+        put.item("hash", AttributeValue::S("aa".to_owned())).send().await.unwrap();
+    }
+}
+
 /// A session after call 1.
 pub(crate) struct Opened {
     pub(crate) session: SessionId,
@@ -130,6 +142,7 @@ impl Stack {
         let db = aws.dynamodb();
         dynamodb::create_table(&db, COSIGNER_TABLE, Some("expiresAtS"), &[]).await.unwrap();
         dynamodb::create_table(&db, SEALS_TABLE, None, &[]).await.unwrap();
+        put_first_seal(&db).await;
 
         let approvers = [Approver::new("alice"), Approver::new("bob")];
         let settings = CosignerSettings {

@@ -1,52 +1,51 @@
 //! The metrics that a test's own thread emits.
+//!
+//! One listener serves the whole process: with one for each thread, a thread without any could switch
+//! the event off for all of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::RefCell;
+use std::sync::Once;
 
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
-use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
-type Names = Arc<Mutex<Vec<String>>>;
-
-/// Collects metrics until it is dropped.
-pub(crate) struct Emitted {
-    names: Names,
-    _guard: DefaultGuard,
+thread_local! {
+    static NAMES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-impl Emitted {
-    pub(crate) fn listen() -> Self {
-        let names = Names::default();
-        let _guard = tracing::subscriber::set_default(registry().with(Listener(names.clone())));
-        Self { names, _guard }
-    }
+static LISTENS: Once = Once::new();
 
-    /// Returns how often a metric was emitted since the last call.
-    pub(crate) fn count(&self, metric: &str) -> usize {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = std::mem::take(&mut *names);
-        taken.iter().filter(|name| *name == metric).count()
-    }
+/// Begins to collect the metrics of this thread.
+pub(crate) fn listen() {
+    LISTENS.call_once(|| {
+        tracing::subscriber::set_global_default(registry().with(Listener)).unwrap();
+    });
+    NAMES.take();
 }
 
-struct Listener(Names);
+/// Returns how often a metric was emitted since the last call.
+pub(crate) fn count(metric: &str) -> usize {
+    NAMES.take().iter().filter(|name| *name == metric).count()
+}
+
+struct Listener;
 
 impl<S: Subscriber> Layer<S> for Listener {
     fn on_event(&self, event: &tracing::Event<'_>, _context: Context<'_, S>) {
         if event.metadata().target() == "platform::metrics" {
-            event.record(&mut Name(&self.0));
+            event.record(&mut Name);
         }
     }
 }
 
-struct Name<'a>(&'a Names);
+struct Name;
 
-impl Visit for Name<'_> {
+impl Visit for Name {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "metric" {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(value.to_owned());
+            NAMES.with_borrow_mut(|names| names.push(value.to_owned()));
         }
     }
 

@@ -10,7 +10,7 @@ use platform::items::Item;
 use protocol::PolicyFault;
 use serde_json::json;
 
-use super::emitted::Emitted;
+use super::emitted;
 use super::stack::{DAY_MS, Stack, TREASURY, add, fault, text};
 
 const RESTORED: &str = "hyperdex-cosigner-restored";
@@ -114,28 +114,28 @@ async fn missing_seals_turn_payments_off_after_two_days() {
 #[tokio::test]
 async fn restored_table_raises_the_alarm_until_payments_are_resumed() {
     let mut stack = Stack::new().await;
-    let emitted = Emitted::listen();
+    emitted::listen();
     stack.propose(add(TREASURY), &["alice", "bob"]).await.unwrap();
-    assert_eq!(emitted.count("PolicyChangePending"), 1);
+    assert_eq!(emitted::count("PolicyChangePending"), 1);
     stack.state().await;
-    assert_eq!(emitted.count("PaymentsOff"), 0);
+    assert_eq!(emitted::count("PaymentsOff"), 0);
     let older = stack.items(COSIGNER_TABLE).await;
     restore(&mut stack, older).await;
     // The first call of each process finds it, and each one after it.
     stack.state().await;
-    assert_eq!(emitted.count("PaymentsOff"), 1);
+    assert_eq!(emitted::count("PaymentsOff"), 1);
     stack.prepare_payment().await;
-    assert_eq!(emitted.count("PaymentsOff"), 1);
+    assert_eq!(emitted::count("PaymentsOff"), 1);
     let hash = stack.state().await.head_hash;
     let resume = json!({ "type": "resume", "headHash": hash });
     stack.propose(resume, &["root"]).await.unwrap();
-    emitted.count("PaymentsOff");
+    emitted::count("PaymentsOff");
     stack.state().await;
     stack.prepare_payment().await;
-    assert_eq!(emitted.count("PaymentsOff"), 0);
+    assert_eq!(emitted::count("PaymentsOff"), 0);
     // A missing seal raises it as well.
     stack.put(SEALS_TABLE, seal("newest", 2, "bb")).await;
     stack.restart_with(RESTORED);
     stack.prepare_payment().await;
-    assert_eq!(emitted.count("PaymentsOff"), 1);
+    assert_eq!(emitted::count("PaymentsOff"), 1);
 }

@@ -37,9 +37,9 @@ impl Table {
     }
 }
 
-/// Returns the text as code.
+/// Returns the text as code. Two backticks enclose a text that has single ones.
 fn code(text: &str) -> String {
-    format!("`{text}`")
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
 /// Wraps a paragraph at 120 columns.

@@ -7,6 +7,7 @@
 //! head and its counts of signatures, so records, counts and sessions always agree.
 
 mod append;
+mod covers;
 mod payments;
 mod step;
 pub mod verify;

@@ -9,11 +9,12 @@ use platform::items::{Item, from_item};
 use serde::Deserialize;
 
 use super::append::head_of;
+use super::covers::covers;
 use super::payments;
 pub use super::payments::SignedPayment;
 use super::{Entry, GENESIS, Head, Record, link};
 pub use crate::policy_chain::PolicyOrigin;
-use crate::policy_chain::{self, History, covers, replay};
+use crate::policy_chain::{self, History, replay};
 
 /// A fault in a chain.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -22,13 +22,13 @@ mod tests;
 mod verify;
 mod view;
 
-pub(crate) use chain::{ActiveLimit, Chain};
+pub(crate) use chain::{ActiveLimit, Chain, State};
 pub(crate) use decide::{Case, Decided};
 pub(crate) use origin::{Origin, Origins};
 pub(crate) use record::{Action, Entry, First, head_of};
 pub(crate) use store::Chains;
 pub use verify::PolicyOrigin;
-pub(crate) use verify::{History, covers, replay};
+pub(crate) use verify::{History, replay};
 pub(crate) use view::View;
 
 use domain::policy::{AssetLimit, Authority};

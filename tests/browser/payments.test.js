@@ -104,7 +104,7 @@ test("page without a WebAuthn key names the command", async () => {
 });
 
 test("payments are listed with their outcome, in pages, and exported", async () => {
-  const paying = await start("--payment-delay-seconds", "0");
+  const paying = await start("--payment-delay-seconds", "0", "--hyperliquid-weight-per-minute", "100000");
   const own = ["--key", join(paying.data, "approver-key.pem")];
   const { body: wallet } = await api(paying, "POST", "wallets", { userId: "alice" });
   for (const pocket of ["", "spot"]) {

@@ -4,9 +4,8 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{delete, get, post, put};
-use domain::intent::HyperliquidChain;
 use platform::env::ConfigError;
-use platform::networks::hyperliquid_chain;
+use platform::networks::Networks;
 use shared::api::access::Requires;
 use shared::api::body::PathName;
 use shared::api::error::ApiError;
@@ -16,12 +15,12 @@ use shared::caller::Caller;
 use shared::runtime::Runtime;
 use shared::tenancy::Scope;
 
-/// Returns the endpoint's routes. The network decides the contracts of deposits.
-pub fn router(chain: HyperliquidChain) -> Router {
+/// Returns the endpoint's routes. The networks decide the contracts of deposits.
+pub fn router(networks: Networks) -> Router {
     Router::new()
         .route("/api/trading/aster/deposit", post(guide_deposit))
         .route("/api/trading/hyperliquid/deposit", post(guide_deposit))
-        .with_state(chain)
+        .with_state(networks)
         .route("/api/trading/aster/transfer", post(guide_transfer))
         .route("/api/trading/{exchange}/apikey", post(guide))
         .route(
@@ -48,21 +47,21 @@ pub fn router(chain: HyperliquidChain) -> Router {
         .route_layer(Requires::scope(Scope::Read).while_suspended())
 }
 
-/// Returns the endpoint's routes, with the network from the environment.
+/// Returns the endpoint's routes, with the networks from the environment.
 ///
 /// # Errors
 /// Returns an error that names the invalid variable.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
-    Ok(router(hyperliquid_chain(&runtime.env)?))
+    Ok(router(Networks::from_env(&runtime.env)?))
 }
 
 /// Fails with the contracts of an exchange's deposits.
 async fn guide_deposit(
-    State(chain): State<HyperliquidChain>,
+    State(networks): State<Networks>,
     _caller: Caller,
     InPath(exchange): InPath,
 ) -> ApiError {
-    deposit(exchange, chain)
+    deposit(exchange, networks)
 }
 
 /// Hyperliquid's transfers have a function of their own.

@@ -382,7 +382,10 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
         }))
         .merge(list_agents::router(registrars("list-agents")))
         .merge(delete_agent::router(registrars("delete-agent")))
-        .merge(exchange_guidance::router(options.hyperliquid.chain))
+        .merge(exchange_guidance::router(platform::networks::Networks {
+            hyperliquid: options.hyperliquid.chain,
+            aster: options.aster.chain,
+        }))
         .merge(payments::functions(traders.payments.clone(), &custody))
         .merge(trading::functions(traders, endpoints.custody(options), options))
         .merge(webhooks(options, endpoints))

@@ -21,7 +21,7 @@ use crate::exchanges::http::{Http, SendError};
 pub const RPC_SETTINGS: [(u64, &str); 5] = [
     (1, "EVM_RPC_URL_1"),
     (56, "EVM_RPC_URL_56"),
-    (97, "EVM_RPC_URL_97"),
+    (8_453, "EVM_RPC_URL_8453"),
     (42_161, "EVM_RPC_URL_42161"),
     (421_614, "EVM_RPC_URL_421614"),
 ];

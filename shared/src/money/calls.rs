@@ -19,6 +19,9 @@ use domain::clock::Clock;
 /// Request weight of a call that pays.
 const SEND_WEIGHT: u64 = 1;
 
+/// Maximum number of pages of a ledger in one look.
+const LEDGER_PAGES: usize = 20;
+
 /// An exchange's money calls.
 #[derive(Clone, Debug)]
 pub(super) struct Calls<C> {
@@ -125,14 +128,29 @@ impl Calls<hyperliquid::MoneyClient> {
         self.ask(tenant, hyperliquid::QUESTION_WEIGHT, question).await
     }
 
-    pub(super) async fn ledger(
+    /// Returns the first entry of a wallet's ledger from a time on that is the wanted one. `None`
+    /// means that the ledger was read to its end.
+    pub(super) async fn in_ledger(
         &self,
         tenant: &Tenant,
         wallet: Address,
-        from_ms: u64,
-    ) -> Result<Vec<hyperliquid::LedgerEntry>, MoneyError> {
-        let question = async { Ok(self.client.ledger(wallet, from_ms).await?) };
-        self.ask(tenant, hyperliquid::QUESTION_WEIGHT, question).await
+        mut from_ms: u64,
+        is_it: impl Fn(&hyperliquid::LedgerEntry) -> bool,
+    ) -> Result<Option<hyperliquid::LedgerEntry>, MoneyError> {
+        for _ in 0..LEDGER_PAGES {
+            let question = async { Ok(self.client.ledger(wallet, from_ms).await?) };
+            let page = self.ask(tenant, hyperliquid::QUESTION_WEIGHT, question).await?;
+            let (length, last_ms) = (page.len(), page.last().map_or(0, |entry| entry.at_ms));
+            if let Some(entry) = page.into_iter().find(&is_it) {
+                return Ok(Some(entry));
+            }
+            if length < hyperliquid::FULL_LEDGER {
+                return Ok(None);
+            }
+            // Entries of the last millisecond may be on both pages.
+            from_ms = last_ms.max(from_ms + 1);
+        }
+        Err(MoneyError::Damaged("the ledger has more pages than one look reads"))
     }
 
     /// Sends stored bytes. The caller has taken their weight.

@@ -2,7 +2,6 @@
 
 use domain::eth::Address;
 use domain::money::{AsterWithdraw, Payment, Route};
-use domain::policy::Amount;
 
 use super::LEASE_MS;
 use super::plan::USDC_SYSTEM;
@@ -59,7 +58,7 @@ pub(super) fn is_withdrawal(
     entry.is_withdrawal
         && entry.asset == wanted.asset
         && entry.chain_id == wanted.chain_id
-        && Amount::parse(&entry.amount.text()).is_ok_and(|amount| amount == wanted.amount)
+        && entry.amount == wanted.amount
         && entry.at_ms.saturating_add(CLOCK_MS) >= signed.at_ms
         && entry.at_ms <= signed.at_ms.saturating_add(LEASE_MS + CLOCK_MS)
 }
@@ -71,10 +70,11 @@ mod tests {
         Nonces,
     };
 
+    use domain::policy::Amount;
+
     use super::super::tests::record;
     use super::*;
     use crate::exchanges::aster::money::HistoryState;
-    use crate::trading::decimal::Decimal;
 
     const NONCE: u64 = 1_790_000_000_000;
 
@@ -106,6 +106,7 @@ mod tests {
             sender: Some(wallet()),
             destination: Some(destination),
             fee: None,
+            at_ms: NONCE,
         }
     }
 
@@ -193,12 +194,12 @@ mod tests {
         let Payment::AsterWithdraw(wanted) = record().payment else { panic!() };
         let nonces = Nonces::Aster(NONCE * 1_000, NONCE * 1_000);
         let body = String::new();
-        let signed = SignedPayment { nonces, body, at_ms: NONCE, fenced: false };
+        let signed = SignedPayment { nonces, body, at_ms: NONCE, fenced_at_ms: None };
         let entry = HistoryEntry {
             id: "7".to_owned(),
             is_withdrawal: true,
             asset: "USDT".to_owned(),
-            amount: Decimal::parse("50.0").unwrap(),
+            amount: amount("50"),
             chain_id: 56,
             state: HistoryState::Processing,
             tx_hash: None,
@@ -208,7 +209,7 @@ mod tests {
         for other in [
             HistoryEntry { is_withdrawal: false, ..entry.clone() },
             HistoryEntry { asset: "USDC".to_owned(), ..entry.clone() },
-            HistoryEntry { amount: Decimal::parse("50.01").unwrap(), ..entry.clone() },
+            HistoryEntry { amount: amount("50.000000000000000001"), ..entry.clone() },
             HistoryEntry { chain_id: 1, ..entry.clone() },
             HistoryEntry { at_ms: NONCE - CLOCK_MS - 1, ..entry.clone() },
             HistoryEntry { at_ms: NONCE + 10 * 60_000, ..entry.clone() },

@@ -22,7 +22,7 @@ use super::{LEASE_MS, MoneyError, PaymentRequest, Quote, REQUEST_MS, Tracker, pa
 use crate::caller::Caller;
 use crate::exchanges::budget::Spender;
 use crate::runtime::Runtime;
-use crate::store::{PaymentRecord, PaymentState, SignedPayment, WalletRecord};
+use crate::store::{ExpectedCosts, PaymentRecord, PaymentState, SignedPayment, WalletRecord};
 use crate::wallets::{Custody, PaySignError};
 
 /// How long approvers may sign the text of a payment, in seconds.
@@ -122,6 +122,11 @@ impl Payer {
             venue,
             fingerprint,
             payment: quote.payment,
+            expected: ExpectedCosts {
+                fee: quote.fee,
+                fee_asset: quote.fee_asset,
+                chain_id: quote.chain_id,
+            },
             state: PaymentState::Accepted,
             revision: self.tracker.random.uuid()?,
             approve_until_s: now_ms / 1_000 + APPROVAL_S,
@@ -196,6 +201,11 @@ impl Payer {
             return Err(MoneyError::InProgress { id: known.id, retry_after_s });
         }
         let id = known.id.clone();
+        // After this time the text cannot be signed any more, so approvers get a new one.
+        let is_late = now_ms / 1_000 >= known.approve_until_s;
+        let renewed = now_ms / 1_000 + APPROVAL_S;
+        let approve_until_s = if is_late { renewed } else { known.approve_until_s };
+        let known = PaymentRecord { approve_until_s, ..known };
         match self.tracker.take_over(&holder.account, known).await? {
             Some(record) => self.go_on(holder, record, request, false, until_ms).await,
             None => Err(MoneyError::InProgress { id, retry_after_s: 1 }),
@@ -226,7 +236,7 @@ impl Payer {
         let (nonces, bytes) = match signed {
             Ok(signed) => signed,
             Err(error) => {
-                self.give_up(&holder, record, is_new && is_dropped(&error)).await;
+                self.give_up(&holder, record, is_dropped(&error, is_new)).await;
                 return Err(error.into());
             }
         };
@@ -285,7 +295,7 @@ impl Payer {
             revision: self.tracker.random.uuid()?,
             updated_at_ms: now_ms,
             lease_until_ms: if is_sent_here { lease_until_ms } else { now_ms },
-            signed: Some(SignedPayment { nonces, body, at_ms: now_ms, fenced: false }),
+            signed: Some(SignedPayment { nonces, body, at_ms: now_ms, fenced_at_ms: None }),
             transaction_hash,
             next_check_ms: is_sent_here.then_some(lease_until_ms),
             ..record
@@ -301,14 +311,16 @@ impl Payer {
     }
 }
 
-/// Returns whether a new payment is forgotten after this error, so that its key is free: the policy
-/// refused it. A payment that waits for approvals stays, because its text must not change.
-const fn is_dropped(error: &PaySignError) -> bool {
+/// Returns whether a payment is forgotten after this error, so that its key is free: the policy
+/// refused it before it was counted. A payment that waits for approvals stays, because its text must
+/// not change. An earlier request may have counted one that is not new, unless another payment has its
+/// account's nonce.
+const fn is_dropped(error: &PaySignError, is_new: bool) -> bool {
     match error {
-        PaySignError::Refused(refusal) => {
-            !matches!(refusal, PaymentRefusal::ApprovalRequired { .. })
-        }
-        PaySignError::Sign(_) | PaySignError::Nonsense => false,
+        PaySignError::Refused(PaymentRefusal::ApprovalRequired { .. }) => false,
+        PaySignError::Refused(PaymentRefusal::AccountNonceTaken { .. }) => true,
+        PaySignError::Refused(_) => is_new,
+        PaySignError::Held(_) | PaySignError::Sign(_) | PaySignError::Nonsense => false,
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Quote {
     pub activation_fee: Amount,
     /// The amount that arrives.
     pub receives: Amount,
+    /// The chain on which it arrives; `None` at an exchange.
+    pub chain_id: Option<u64>,
     /// When it arrives.
     pub arrival: Arrival,
     /// The exchange's way of the payment.

@@ -2,23 +2,22 @@
 //! Aster by asset, amount and time, and on a chain by the receipt. What the ledger cannot decide stays
 //! unknown.
 
-use domain::money::{AsterWithdraw, EvmTokenTransfer, Nonces, Payment};
+use domain::money::{AsterWithdraw, EvmTokenTransfer, HyperliquidWithdraw, Nonces, Payment, Route};
 
 use super::MoneyError;
 use super::entries::{CLOCK_MS, has_nonce_in_ledger, is_payment, is_withdrawal};
 use super::send::Change;
 use super::track::{Holder, Tracker, Wire};
-use crate::evm::Chain;
 use crate::exchanges::aster::money::{HistoryEntry, HistoryState};
-use crate::exchanges::hyperliquid::money::LedgerEntry;
 use crate::store::{PaymentRecord, PaymentState, SignedPayment};
 
 /// How long after a nonce its bytes may execute at Hyperliquid, with a margin, in milliseconds: two
 /// days and an hour.
 const NONCE_LIFE_MS: u64 = 49 * 60 * 60 * 1_000;
 
-/// How long the ledger may lag behind bytes that can no longer execute, in milliseconds.
-const LEDGER_LAG_MS: u64 = 5 * 60 * 1_000;
+/// How long a ledger or a node may lag behind the use of a nonce, in milliseconds. A payment whose
+/// nonce is used is refused for good only when it is still missing after this time.
+const LAG_MS: u64 = 5 * 60 * 1_000;
 
 /// What one look has found.
 enum Found {
@@ -92,7 +91,10 @@ impl Tracker {
         if !has_nonce_in_ledger(&record.payment) {
             // Two equal transfers cannot be told apart there, so only the exchange's response to these
             // very bytes states their outcome. Otherwise it stays unknown.
-            if signed.fenced || age_ms > NONCE_LIFE_MS || holder.wallet.operator_freeze.is_some() {
+            if signed.fenced_at_ms.is_some()
+                || age_ms > NONCE_LIFE_MS
+                || holder.wallet.operator_freeze.is_some()
+            {
                 let state = match record.state {
                     PaymentState::Signed => PaymentState::Unknown,
                     state => state,
@@ -102,12 +104,18 @@ impl Tracker {
             calls.take(tenant).await?;
             return self.send(holder, record, signed, false).await;
         }
-        let ledger = calls.ledger(tenant, wallet, from_ms).await?;
-        let is_it = |entry: &&LedgerEntry| is_payment(entry, &record.payment, wallet, nonce_ms);
-        if let Some(entry) = ledger.iter().find(is_it) {
+        // The fee of Circle's way is not in the ledger.
+        let has_whole_fee = !matches!(
+            &record.payment,
+            Payment::HyperliquidWithdraw(HyperliquidWithdraw { route: Route::Cctp { .. }, .. })
+        );
+        let found = calls.in_ledger(tenant, wallet, from_ms, |entry| {
+            is_payment(entry, &record.payment, wallet, nonce_ms)
+        });
+        if let Some(entry) = found.await? {
             return Ok(Change {
-                transaction_hash: Some(entry.hash.clone()),
-                fee_taken: entry.fee.map(|fee| fee.text()),
+                transaction_hash: Some(entry.hash),
+                fee_taken: entry.fee.filter(|_| has_whole_fee).map(|fee| fee.text()),
                 ..Change::to(PaymentState::Completed)
             });
         }
@@ -117,12 +125,11 @@ impl Tracker {
         if age_ms > NONCE_LIFE_MS {
             return Ok(Change::refused("NONCE_EXPIRED", "the exchange never executed the payment"));
         }
-        if signed.fenced {
-            let is_settled = age_ms > LEDGER_LAG_MS;
+        if signed.fenced_at_ms.is_some() {
             let refused = || {
                 Change::refused("NOT_EXECUTED", "the nonce is used and the ledger has no payment")
             };
-            return Ok(if is_settled { refused() } else { Change::default() });
+            return Ok(if self.is_settled(signed) { refused() } else { Change::default() });
         }
         // A freeze holds back what was not executed yet.
         if holder.wallet.operator_freeze.is_some() {
@@ -130,6 +137,12 @@ impl Tracker {
         }
         calls.take(tenant).await?;
         self.send(holder, record, signed, false).await
+    }
+
+    /// Returns whether the nonce has been used for so long that every ledger and node shows by what.
+    fn is_settled(&self, signed: &SignedPayment) -> bool {
+        let fenced_at_ms = signed.fenced_at_ms;
+        fenced_at_ms.is_some_and(|at_ms| self.now_ms() > at_ms.saturating_add(LAG_MS))
     }
 
     /// Reads the history. The bytes are never sent again.
@@ -176,35 +189,32 @@ impl Tracker {
     ) -> Result<Change, MoneyError> {
         // The caller broadcasts the transaction.
         let Some(chain) = self.chains.get(transfer.chain_id) else { return Ok(Change::default()) };
-        if let Some(change) = receipt(chain, record).await? {
-            return Ok(change);
-        }
+        let hash = record.transaction_hash.as_deref();
+        let hash = hash.ok_or(MoneyError::Damaged("no transaction hash"))?;
+        // The account has this nonce on every chain.
+        chain.check().await?;
         let mined = chain.mined_nonce(holder.wallet.address).await?;
-        if mined > transfer.account_nonce {
-            // The receipt may be newer than the first look.
-            let change = receipt(chain, record).await?;
-            let taken = || {
-                Change::refused("NONCE_TAKEN", "another transaction has used the account's nonce")
+        let receipt = chain.receipt(hash).await?;
+        if receipt.is_some_and(|receipt| receipt.succeeded) {
+            return Ok(Change::to(PaymentState::Completed));
+        }
+        if receipt.is_some() || mined > transfer.account_nonce {
+            // Another node may be behind, and a block that was replaced changes both.
+            let refused = || match receipt {
+                Some(_) => Change::refused("REVERTED", "the chain has reverted the transaction"),
+                None => {
+                    let text = "another transaction has used the account's nonce";
+                    Change::refused("NONCE_TAKEN", text)
+                }
             };
-            return Ok(change.unwrap_or_else(taken));
+            let wait = || Change { fenced: true, ..Change::default() };
+            return Ok(if self.is_settled(signed) { refused() } else { wait() });
         }
         if holder.wallet.operator_freeze.is_some() {
             return Ok(Change::default());
         }
         self.send(holder, record, signed, false).await
     }
-}
-
-async fn receipt(chain: &Chain, record: &PaymentRecord) -> Result<Option<Change>, MoneyError> {
-    let hash = record.transaction_hash.as_deref();
-    let hash = hash.ok_or(MoneyError::Damaged("no transaction hash"))?;
-    Ok(chain.receipt(hash).await?.map(|receipt| {
-        if receipt.succeeded {
-            Change::to(PaymentState::Completed)
-        } else {
-            Change::refused("REVERTED", "the chain has reverted the transaction")
-        }
-    }))
 }
 
 fn of_entry(entry: &HistoryEntry) -> Found {

@@ -64,8 +64,10 @@ impl Change {
         } else if !matches!(next.state, PaymentState::Refused) {
             next.refusal = None;
         }
-        if let Some(signed) = &mut next.signed {
-            signed.fenced |= fenced;
+        if let Some(signed) = &mut next.signed
+            && fenced
+        {
+            signed.fenced_at_ms.get_or_insert(now_ms);
         }
         next.lease_until_ms = now_ms;
         let is_due = next.state.is_open() || next.unreported;
@@ -268,7 +270,7 @@ mod tests {
     fn open(state: PaymentState) -> PaymentRecord {
         let nonces = Nonces::Hyperliquid(NOW_MS);
         let body = "{}".to_owned();
-        let signed = Some(SignedPayment { nonces, body, at_ms: NOW_MS, fenced: false });
+        let signed = Some(SignedPayment { nonces, body, at_ms: NOW_MS, fenced_at_ms: None });
         PaymentRecord { state, signed, created_at_ms: NOW_MS, ..record() }
     }
 
@@ -332,6 +334,9 @@ mod tests {
         assert_eq!((sent.state, sent.refusal), (PaymentState::Sent, None));
         let used = of_broadcast(BroadcastOutcome::NonceUsed);
         let used = used.apply(&open(PaymentState::Signed), NOW_MS);
-        assert!(used.signed.unwrap().fenced);
+        assert_eq!(used.signed.as_ref().unwrap().fenced_at_ms, Some(NOW_MS));
+        // The first time counts.
+        let later = of_broadcast(BroadcastOutcome::NonceUsed).apply(&used, NOW_MS + 1);
+        assert_eq!(later.signed.unwrap().fenced_at_ms, Some(NOW_MS));
     }
 }

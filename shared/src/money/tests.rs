@@ -4,7 +4,7 @@ use domain::money::{AccountType, AsterWithdraw, Payment};
 use domain::policy::{Amount, Venue};
 use uuid::Uuid;
 
-use crate::store::{PaymentRecord, PaymentState};
+use crate::store::{ExpectedCosts, PaymentRecord, PaymentState};
 
 pub(super) fn record() -> PaymentRecord {
     PaymentRecord {
@@ -19,6 +19,11 @@ pub(super) fn record() -> PaymentRecord {
             fee: Amount::parse("0.11").unwrap(),
             account_type: AccountType::Perp,
         }),
+        expected: ExpectedCosts {
+            fee: Amount::parse("0.11").unwrap(),
+            fee_asset: "USDT".to_owned(),
+            chain_id: Some(56),
+        },
         state: PaymentState::Accepted,
         revision: Uuid::nil(),
         approve_until_s: 0,

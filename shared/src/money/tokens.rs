@@ -22,11 +22,12 @@ const fn token(chain_id: u64, symbol: &'static str, contract: &'static str, deci
 }
 
 /// The tokens. USDT has 18 decimals on BSC and 6 on the other chains.
-pub const TOKENS: [Token; 7] = [
+pub const TOKENS: [Token; 8] = [
     token(1, "USDT", "0xdac17f958d2ee523a2206206994597c13d831ec7", 6),
     token(1, "USDC", "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48", 6),
     token(56, "USDT", "0x55d398326f99059ff775485246999027b3197955", 18),
     token(56, "USDC", "0x8ac76a51cc950d9822d68b83fe1ad97b32cd580d", 18),
+    token(8_453, "USDC", "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913", 6),
     token(42_161, "USDT", "0xfd086bc7cd5c481dcc9c85ebe478a1c0b69fcbb9", 6),
     token(42_161, "USDC", "0xaf88d065e77c8cc2239327c5edb3a432268e5831", 6),
     token(421_614, "USDC", "0x1baabb04529d43a73232b713c0fe471f7c7334d5", 6),

@@ -1,6 +1,8 @@
 //! Signing a payment, party 1. The cosigner decides about the payment and fixes its nonces in a call
 //! before the protocol's two, because party 1 must know the digest before its first message.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use domain::eth::{Digest, Signature};
 use domain::money::Nonces;
 use domain::random::Random;
@@ -22,6 +24,8 @@ pub struct PaymentStep<'a> {
     pub step: u8,
     /// The digest.
     pub digest: Digest,
+    /// Set when the cosigner has counted the payment.
+    pub counted: &'a AtomicBool,
 }
 
 /// Has the cosigner check a payment and fix its nonces. Counts and signs nothing.
@@ -72,10 +76,13 @@ pub async fn sign_payment(
     passed: impl Future<Output = ()>,
 ) -> Result<Signature, ProtocolError> {
     let session: SessionId = random.bytes()?;
-    let PaymentStep { order, nonces, step, digest } = step;
+    let PaymentStep { order, nonces, step, digest, counted } = step;
     let start =
         |message| Call::StartPayment(StartPayment { order: order.clone(), nonces, step, message });
     let id = order.id.clone();
-    let finish = |finish| Call::FinishPayment(FinishPayment { id, step, finish });
+    let finish = |finish| {
+        counted.store(true, Ordering::Relaxed);
+        Call::FinishPayment(FinishPayment { id, step, finish })
+    };
     sign::run(cosigner, key, session, share, digest, (start, finish), passed).await
 }

@@ -84,8 +84,8 @@ pub use orders::{
     Submission, SubmissionKind, TradingAccount, TradingView,
 };
 pub use payments::{
-    DuePayment, PaymentAccount, PaymentPlace, PaymentRecord, PaymentRefusal, PaymentState,
-    SignedPayment,
+    DuePayment, ExpectedCosts, PaymentAccount, PaymentPlace, PaymentRecord, PaymentRefusal,
+    PaymentState, SignedPayment,
 };
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};

@@ -22,7 +22,7 @@ use platform::items::{
 };
 use uuid::Uuid;
 
-pub use record::{PaymentRecord, PaymentRefusal, PaymentState, SignedPayment};
+pub use record::{ExpectedCosts, PaymentRecord, PaymentRefusal, PaymentState, SignedPayment};
 
 use super::{Index, Page, Store, hash, key, to_item};
 

@@ -234,5 +234,5 @@ fn payment_of_schema_1_is_read() {
     assert_eq!(payment.payment.amount().to_string(), "50");
     assert_eq!(payment.due_at_ms(), Some(1_803_184_071_000));
     let signed = payment.signed.unwrap();
-    assert!(!signed.fenced && signed.body.starts_with("nonce="));
+    assert!(signed.fenced_at_ms.is_none() && signed.body.starts_with("nonce="));
 }

@@ -1,6 +1,7 @@
 //! Signing a payment with a wallet's key.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use domain::eth::Signature;
 use domain::intent::NONCE_USED;
@@ -24,6 +25,9 @@ pub enum PaySignError {
     /// The cosigner refused the payment. Nothing was signed.
     #[error("the cosigner refused the payment: {0}")]
     Refused(PaymentRefusal),
+    /// The cosigner refused the payment after it had counted it. A repeat may be signed.
+    #[error("the cosigner refused the counted payment: {0}")]
+    Held(PaymentRefusal),
     /// The payment could not be signed.
     #[error(transparent)]
     Sign(SignError),
@@ -55,7 +59,9 @@ impl PaySignError {
     fn is_stale(&self) -> bool {
         use CosignerError::Refused;
         match self {
-            Self::Refused(refusal) => *refusal == PaymentRefusal::PrepareAgain,
+            Self::Refused(refusal) | Self::Held(refusal) => {
+                *refusal == PaymentRefusal::PrepareAgain
+            }
             Self::Sign(SignError::Protocol(ProtocolError::Cosigner(Refused(refusal)))) => {
                 match refusal {
                     Refusal::NoSession => true,
@@ -105,11 +111,19 @@ impl Custody {
         order: &PaymentOrder,
     ) -> Result<(Nonces, Sent), PaySignError> {
         let share = self.share(wallet).await?;
+        let counted = AtomicBool::new(false);
         let mut preparations = 0;
         loop {
-            let prepared = self.prepare_payment(wallet.key(), order, false).await?;
-            match self.sign_prepared(wallet, &share, chains, order, prepared).await {
+            let signed = async {
+                let prepared = self.prepare_payment(wallet.key(), order, false).await?;
+                counted.fetch_or(prepared.is_counted, Ordering::Relaxed);
+                self.sign_prepared(wallet, &share, (chains, order), prepared, &counted).await
+            };
+            match signed.await {
                 Err(error) if error.is_stale() && preparations < PREPARATIONS => preparations += 1,
+                Err(PaySignError::Refused(refusal)) if counted.load(Ordering::Relaxed) => {
+                    return Err(PaySignError::Held(refusal));
+                }
                 signed => return signed,
             }
         }
@@ -120,9 +134,9 @@ impl Custody {
         &self,
         wallet: &WalletRecord,
         share: &KeyShare,
-        chains: Chains,
-        order: &PaymentOrder,
+        (chains, order): (Chains, &PaymentOrder),
         prepared: PaymentPrepared,
+        counted: &AtomicBool,
     ) -> Result<(Nonces, Sent), PaySignError> {
         let PaymentPrepared { nonces, signatures: made, .. } = prepared;
         let form = Form { payment: &order.payment, wallet: wallet.address, chains, nonces };
@@ -136,7 +150,7 @@ impl Custody {
         }
         while let Some(digest) = form.digest(&signatures) {
             let step = u8::try_from(signatures.len()).map_err(|_| PaySignError::Nonsense)?;
-            let step = PaymentStep { order, nonces, step, digest };
+            let step = PaymentStep { order, nonces, step, digest, counted };
             // Boxed, so that the caller's future does not grow with this one.
             let signed: Pin<Box<dyn Future<Output = Result<Signature, SignError>> + Send + '_>> =
                 Box::pin(self.sign_patiently(wallet, share, Content::Payment(step)));

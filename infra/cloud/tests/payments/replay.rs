@@ -46,12 +46,26 @@ async fn payment_that_no_longer_counts_is_not_signed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn same_id_with_other_content_is_refused() {
     let stack = Stack::new().await;
-    stack.prepare(&order("1", withdraw("5"))).await.unwrap();
+    stack.pay(&order("1", withdraw("5"))).await.unwrap();
     let refused = stack.pay(&order("1", withdraw("6"))).await;
     assert_eq!(refused, Err(PaymentRefusal::OtherContent));
-    stack.pay(&order("1", withdraw("5"))).await.unwrap();
     let refused = stack.pay(&order("1", aster("5", "0.1"))).await;
     assert_eq!(refused, Err(PaymentRefusal::OtherContent));
+}
+
+/// A refused payment leaves its id free, and an id whose payment is begun means one payment only.
+#[tokio::test(flavor = "multi_thread")]
+async fn id_without_a_counted_payment_may_mean_another_one() {
+    let stack = Stack::new().await;
+    let (first, second) = (order("1", withdraw("5")), order("1", withdraw("6")));
+    let prepared = stack.prepare(&first).await.unwrap();
+    stack.prepare(&second).await.unwrap();
+    let digest = form(&first, stack.address(), prepared.nonces).digest(&[]).unwrap();
+    let at = (&stack.key, &*stack.share);
+    let refused = stack.open(at, &first, (prepared.nonces, 0), digest).await.err();
+    assert_eq!(refused, Some(PaymentRefusal::PrepareAgain));
+    stack.pay(&second).await.unwrap();
+    assert_eq!(stack.pay(&first).await, Err(PaymentRefusal::OtherContent));
 }
 
 #[tokio::test(flavor = "multi_thread")]

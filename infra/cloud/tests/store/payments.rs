@@ -6,7 +6,8 @@ use domain::money::{AccountType, AsterWithdraw, Nonces, Payment};
 use domain::policy::{Amount, Venue};
 use platform::items::{SHARDS, StoreError};
 use shared::store::{
-    DuePayment, PaymentAccount, PaymentPlace, PaymentRecord, PaymentState, SignedPayment,
+    DuePayment, ExpectedCosts, PaymentAccount, PaymentPlace, PaymentRecord, PaymentState,
+    SignedPayment,
 };
 
 use crate::table::{NOW_MS, Table, WALLET, uuid};
@@ -29,6 +30,11 @@ fn record(id: &str) -> PaymentRecord {
             fee: amount("0.00017"),
             account_type: AccountType::Perp,
         }),
+        expected: ExpectedCosts {
+            fee: amount("0.00017"),
+            fee_asset: "USDT".to_owned(),
+            chain_id: Some(56),
+        },
         state: PaymentState::Accepted,
         revision: uuid(),
         approve_until_s: 1,
@@ -54,7 +60,7 @@ fn signed(record: &PaymentRecord, next_check_ms: u64) -> PaymentRecord {
             nonces: Nonces::Aster(NOW_MS * 1_000, NOW_MS * 1_000 + 1),
             body: "nonce=1&signature=0x00".to_owned(),
             at_ms: NOW_MS,
-            fenced: false,
+            fenced_at_ms: None,
         }),
         next_check_ms: Some(next_check_ms),
         ..record.clone()

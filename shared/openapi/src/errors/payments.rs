@@ -7,6 +7,7 @@ use domain::money::{AccountType, AsterWithdraw, Payment, PaymentId};
 use domain::policy::{Amount, AssetId, Venue};
 use http::{HeaderMap, Uri};
 use platform::items::StoreError;
+use platform::networks::Networks;
 use protocol::{LimitScope, PaymentRefusal};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
@@ -18,7 +19,7 @@ use shared::exchanges::LookupError;
 use shared::exchanges::budget::Busy;
 use shared::money::MoneyError;
 use shared::mpc::{CosignerError, ProtocolError};
-use shared::store::{PaymentRecord, PaymentRefusal as StoredRefusal, PaymentState};
+use shared::store::{ExpectedCosts, PaymentRecord, PaymentRefusal as StoredRefusal, PaymentState};
 use shared::wallets::{PaySignError, SignError};
 use uuid::Uuid;
 
@@ -59,6 +60,11 @@ fn record(state: PaymentState, refusal: Option<(&str, &str)>) -> Option<Box<Paym
         venue: Venue::Aster,
         fingerprint: String::new(),
         payment,
+        expected: ExpectedCosts {
+            fee: amount("0.11")?,
+            fee_asset: "USDT".to_owned(),
+            chain_id: Some(56),
+        },
         state,
         revision: Uuid::nil(),
         approve_until_s: 0,
@@ -157,7 +163,8 @@ pub(crate) fn get() -> Vec<ApiError> {
 
 /// Returns the response to a deposit.
 pub(crate) fn deposit(exchange: Exchange) -> ApiError {
-    shared::api::money::deposit(exchange, HyperliquidChain::Mainnet)
+    let main = HyperliquidChain::Mainnet;
+    shared::api::money::deposit(exchange, Networks { hyperliquid: main, aster: main })
 }
 
 fn requests(

@@ -39,7 +39,7 @@ pub struct PaymentData {
     asset: String,
     #[schema(value_type = schema::NumberText)]
     amount: String,
-    /// The fee that the exchange took, otherwise the fee that was signed or expected. For a
+    /// The fee that the exchange took, otherwise the expected fee with the activation. For a
     /// transaction, the most that its gas costs.
     #[schema(value_type = schema::NumberText)]
     fee: String,
@@ -161,41 +161,21 @@ struct Parts {
     kind: &'static str,
     receiver: Address,
     asset: String,
-    fee: String,
-    fee_asset: String,
-    chain_id: Option<u64>,
 }
 
 impl Parts {
     fn of(payment: &Payment, wallet: Address) -> Self {
-        let (receiver, asset, fee, fee_asset, chain_id) = match payment {
-            Payment::HyperliquidWithdraw(it) => {
-                let usdc = || "USDC".to_owned();
-                (it.destination, usdc(), it.max_fee.to_string(), usdc(), None)
-            }
-            Payment::HyperliquidSendAsset(it) => {
-                let name = || it.token.name().to_owned();
-                (it.destination, name(), "0".to_owned(), name(), None)
-            }
-            Payment::HyperliquidMoveOwn(it) => {
-                let name = || it.token.name().to_owned();
-                (wallet, name(), "0".to_owned(), name(), None)
-            }
-            Payment::AsterWithdraw(it) => {
-                let asset = || it.asset.clone();
-                (wallet, asset(), it.fee.to_string(), asset(), Some(it.chain_id))
-            }
-            Payment::EvmTokenTransfer(it) => {
-                let asset = match &it.token {
-                    EvmToken::Native => NATIVE.to_owned(),
-                    EvmToken::Erc20 { symbol, .. } => symbol.clone(),
-                };
-                let cost = domain::policy::Amount::of_units(it.max_gas_cost());
-                let fee = cost.unwrap_or_default().to_string();
-                (it.destination, asset, fee, NATIVE.to_owned(), Some(it.chain_id))
-            }
+        let (receiver, asset) = match payment {
+            Payment::HyperliquidWithdraw(it) => (it.destination, "USDC".to_owned()),
+            Payment::HyperliquidSendAsset(it) => (it.destination, it.token.name().to_owned()),
+            Payment::HyperliquidMoveOwn(it) => (wallet, it.token.name().to_owned()),
+            Payment::AsterWithdraw(it) => (wallet, it.asset.clone()),
+            Payment::EvmTokenTransfer(it) => match &it.token {
+                EvmToken::Native => (it.destination, NATIVE.to_owned()),
+                EvmToken::Erc20 { symbol, .. } => (it.destination, symbol.clone()),
+            },
         };
-        Self { kind: payment.name(), receiver, asset, fee, fee_asset, chain_id }
+        Self { kind: payment.name(), receiver, asset }
     }
 }
 
@@ -212,8 +192,8 @@ impl PaymentData {
     /// Returns the data of a payment.
     #[must_use]
     pub fn new(wallet: &WalletRecord, record: &PaymentRecord) -> Self {
-        let Parts { kind, receiver, asset, fee, fee_asset, chain_id } =
-            Parts::of(&record.payment, wallet.address);
+        let Parts { kind, receiver, asset } = Parts::of(&record.payment, wallet.address);
+        let expected = &record.expected;
         let is_transaction = matches!(record.venue, Venue::Evm(_));
         let is_open = record.state.is_open();
         let raw = record.signed.as_ref().filter(|_| is_transaction && is_open);
@@ -231,9 +211,9 @@ impl PaymentData {
             receiver: receiver.to_string(),
             asset,
             amount: record.payment.amount().to_string(),
-            fee: record.fee_taken.clone().unwrap_or(fee),
-            fee_asset,
-            chain_id,
+            fee: record.fee_taken.clone().unwrap_or_else(|| expected.fee.to_string()),
+            fee_asset: expected.fee_asset.clone(),
+            chain_id: expected.chain_id,
             nonce: nonce(record),
             withdraw_id: record.exchange_id.clone(),
             hash: record.transaction_hash.clone(),
@@ -254,8 +234,7 @@ impl QuoteData {
         quote: &Quote,
         verdict: Result<Vec<Charge>, PaymentRefusal>,
     ) -> Self {
-        let Parts { kind, receiver, asset, chain_id, .. } =
-            Parts::of(&quote.payment, wallet.address);
+        let Parts { kind, receiver, asset } = Parts::of(&quote.payment, wallet.address);
         let policy = match verdict {
             Ok(charges) => VerdictData { allowed: true, reason: None, detail: None, charges },
             Err(refusal) => VerdictData {
@@ -278,7 +257,7 @@ impl QuoteData {
             fee_asset: quote.fee_asset.clone(),
             activation_fee: quote.activation_fee.to_string(),
             receives: quote.receives.to_string(),
-            chain_id,
+            chain_id: quote.chain_id,
             route: quote.route,
             arrival: ArrivalData {
                 min_seconds: quote.arrival.min_s,

@@ -3,6 +3,7 @@
 
 use domain::ids::Exchange;
 use domain::intent::HyperliquidChain;
+use platform::networks::Networks;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
@@ -63,6 +64,7 @@ const ASTER: Guidance = Guidance {
         "A plain transfer to the contract credits the sender, not the wallet.",
         "depositFor with another forAddress gives the money to that address.",
         "USDT has 18 decimals on bnb and 6 on the other networks: a wrong unit sends another amount.",
+        "USDT on ethereum refuses a new allowance while another one is left: approve 0 first.",
         "A token that the contract does not support reverts or is lost.",
     ],
 };
@@ -105,12 +107,20 @@ const HYPERLIQUID_LOSSES: &[&str] = &[
 
 /// Returns the response to a deposit: 422 with where to send money.
 #[must_use]
-pub fn deposit(exchange: Exchange, chain: HyperliquidChain) -> ApiError {
-    let guidance = match (exchange, chain) {
-        (Exchange::Aster, _) => &ASTER,
-        (Exchange::Hyperliquid, HyperliquidChain::Mainnet) => &HYPERLIQUID_MAINNET,
-        (Exchange::Hyperliquid, HyperliquidChain::Testnet) => &HYPERLIQUID_TESTNET,
-        (Exchange::Lighter, _) => return not_served(exchange.as_str()),
+pub fn deposit(exchange: Exchange, networks: Networks) -> ApiError {
+    let is_main = |chain| chain == HyperliquidChain::Mainnet;
+    let guidance = match exchange {
+        Exchange::Aster if is_main(networks.aster) => &ASTER,
+        Exchange::Aster => {
+            return ApiError::new(422, "NOT_OFFERED", "The service does not make deposits").advise(
+                "Get test funds from the exchange's own site: it has published no contract on its \
+                 test network, and money in the contracts of its main network does not reach this \
+                 deployment.",
+            );
+        }
+        Exchange::Hyperliquid if is_main(networks.hyperliquid) => &HYPERLIQUID_MAINNET,
+        Exchange::Hyperliquid => &HYPERLIQUID_TESTNET,
+        Exchange::Lighter => return not_served(exchange.as_str()),
     };
     let data = to_raw_value(guidance).ok();
     ApiError::new(422, "NOT_OFFERED", "The service does not make deposits")
@@ -147,13 +157,17 @@ mod tests {
 
     #[test]
     fn deposit_response_names_contract_and_losses() {
-        let error = deposit(Exchange::Hyperliquid, HyperliquidChain::Mainnet);
+        let on = |chain| Networks { hyperliquid: chain, aster: chain };
+        let main = on(HyperliquidChain::Mainnet);
+        let error = deposit(Exchange::Hyperliquid, main);
         let body = error.body(1);
         assert_eq!((error.status, error.code), (422, "NOT_OFFERED"));
         for text in ["0x2df1c51e09aecf9cacb7bc98cb1742757f163df7", "Less than 5 USDC", "arbitrum"] {
             assert!(body.contains(text), "{text}");
         }
-        let aster = deposit(Exchange::Aster, HyperliquidChain::Mainnet).body(1);
+        let aster = deposit(Exchange::Aster, main).body(1);
         assert!(aster.contains("broker 1000") && aster.contains("credits the spot account"));
+        let test = deposit(Exchange::Aster, on(HyperliquidChain::Testnet)).body(1);
+        assert!(test.contains("NOT_OFFERED") && !test.contains("0x128463A60784"), "{test}");
     }
 }

@@ -181,7 +181,7 @@ fn lookup_error(error: LookupError) -> ApiError {
 
 fn sign_error(error: PaySignError) -> ApiError {
     match error {
-        PaySignError::Refused(refusal) => policy_refused(&refusal),
+        PaySignError::Refused(refusal) | PaySignError::Held(refusal) => policy_refused(&refusal),
         PaySignError::Sign(error) => match error {
             SignError::NotFound => ApiError::wallet_not_found(),
             SignError::Protocol(error) => cosigner_failed(FAILED, &error),

@@ -23,6 +23,9 @@ use crate::exchanges::trade::Sent;
 /// Request weight of each question.
 pub const QUESTION_WEIGHT: u64 = 20;
 
+/// The smallest number of entries of a page of the ledger that may not be the last one.
+pub const FULL_LEDGER: usize = 500;
+
 /// Maximum size of a ledger, in bytes.
 const MAX_LEDGER_BYTES: usize = 4 * 1024 * 1024;
 
@@ -89,7 +92,8 @@ impl MoneyClient {
         answer::pre_transfer(&self.ask(&question).await?)
     }
 
-    /// Reads the ledger of a wallet from a time on, without funding payments.
+    /// Reads the ledger of a wallet from a time on, oldest first and without funding payments: one
+    /// page. One with at least [`FULL_LEDGER`] entries may have a page after it.
     ///
     /// # Errors
     /// Fails when the exchange does not list it.

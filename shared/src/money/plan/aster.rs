@@ -39,6 +39,7 @@ pub(super) async fn withdraw(
         fee_asset: asset.clone(),
         activation_fee: Amount::ZERO,
         receives: total.saturating_sub(fee),
+        chain_id: Some(chain_id),
         arrival: ARRIVAL,
         route: "aster",
     })

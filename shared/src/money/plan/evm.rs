@@ -31,15 +31,17 @@ pub(super) async fn transfer(
         advice: "Choose native, USDT or USDC on a chain of the documentation's table.",
     })?;
     let chain = chains.get(chain_id);
-    let account_nonce = match (gas.account_nonce, chain) {
-        (Some(nonce), _) => nonce,
-        (None, Some(chain)) => {
+    let next = match chain {
+        Some(chain) => {
             chain.check().await?;
-            chain.account_nonce(from.wallet).await?
+            Some(chain.account_nonce(from.wallet).await?)
         }
-        (None, None) => return Err(MoneyError::Missing("accountNonce")),
+        None => None,
     };
-    let fee = fee(chain, gas.max_fee, gas.max_priority_fee).await?;
+    let nonce = gas.account_nonce.or(next);
+    let account_nonce = nonce.ok_or(MoneyError::Missing("accountNonce"))?;
+    let replaces = next.is_some_and(|next| account_nonce < next);
+    let fee = fee(chain, (gas.max_fee, gas.max_priority_fee), replaces).await?;
     let mut payment = EvmTokenTransfer {
         chain_id,
         token,
@@ -67,16 +69,19 @@ pub(super) async fn transfer(
         fee_asset: crate::money::tokens::NATIVE.to_owned(),
         activation_fee: Amount::ZERO,
         receives: total,
+        chain_id: Some(chain_id),
         arrival: ARRIVAL,
         route,
     })
 }
 
 /// Returns the price of gas: twice the base fee, so that a rise delays nothing, and the node's tip.
+/// A transaction that replaces a waiting one gets twice that, because nodes take it only if both
+/// numbers are at least 10% higher.
 async fn fee(
     chain: Option<&Chain>,
-    max_fee: Option<u64>,
-    max_priority_fee: Option<u64>,
+    (max_fee, max_priority_fee): (Option<u64>, Option<u64>),
+    replaces: bool,
 ) -> Result<EvmFee, MoneyError> {
     if let (Some(max_fee_per_gas), Some(max_priority_fee_per_gas)) = (max_fee, max_priority_fee) {
         return Ok(EvmFee::Dynamic { max_fee_per_gas, max_priority_fee_per_gas });
@@ -86,7 +91,9 @@ async fn fee(
     let too_high = || MoneyError::Damaged("the node's price is too high");
     let tip = u64::try_from(fees.priority_fee).map_err(|_| too_high())?;
     let base = u64::try_from(fees.base_fee).map_err(|_| too_high())?;
-    let max_priority_fee_per_gas = max_priority_fee.unwrap_or(tip);
-    let usual = base.saturating_mul(2).saturating_add(max_priority_fee_per_gas);
-    Ok(EvmFee::Dynamic { max_fee_per_gas: max_fee.unwrap_or(usual), max_priority_fee_per_gas })
+    let times = if replaces { 2 } else { 1 };
+    let tip = max_priority_fee.unwrap_or(tip.saturating_mul(times));
+    let usual = base.saturating_mul(2 * times).saturating_add(tip);
+    let max_fee_per_gas = max_fee.unwrap_or(usual);
+    Ok(EvmFee::Dynamic { max_fee_per_gas, max_priority_fee_per_gas: tip.min(max_fee_per_gas) })
 }

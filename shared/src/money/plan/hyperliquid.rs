@@ -113,6 +113,7 @@ pub(super) async fn withdraw(
         fee_asset: USDC.to_owned(),
         activation_fee: activation,
         receives: total.saturating_sub(fee),
+        chain_id: Some(exit.chain_id),
         arrival,
         route: name,
     })
@@ -158,7 +159,6 @@ async fn send(
         });
     }
     let activation = amount(&check.fee.text())?;
-    let fee_asset = token.name().to_owned();
     let total = wanted.amount;
     // Every mode accepts `sendAsset`, and the ledger shows its nonce. `usdSend` has none there.
     let standard = false;
@@ -167,9 +167,11 @@ async fn send(
     Ok(Quote {
         payment: Payment::HyperliquidSendAsset(payment),
         fee: activation,
-        fee_asset,
+        // Also of another token: the exchange takes the activation from the USDC balance.
+        fee_asset: USDC.to_owned(),
         activation_fee: activation,
         receives: total,
+        chain_id: None,
         arrival: AT_ONCE,
         route: "sendAsset",
     })
@@ -198,6 +200,7 @@ fn move_own(
         fee_asset,
         activation_fee: Amount::ZERO,
         receives: total,
+        chain_id: None,
         arrival: AT_ONCE,
         route: "sendAsset",
     })

@@ -1,7 +1,7 @@
 //! The stored record of a payment.
 
 use domain::money::{Nonces, Payment, PaymentId};
-use domain::policy::Venue;
+use domain::policy::{Amount, Venue};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -19,6 +19,8 @@ pub struct PaymentRecord {
     pub fingerprint: String,
     /// The payment as the cosigner gets it. It never changes, so that a repeat is the same payment.
     pub payment: Payment,
+    /// The costs that were expected when the record was made.
+    pub expected: ExpectedCosts,
     /// The state.
     pub state: PaymentState,
     /// A new random value for each write. A writer that names an old one is refused.
@@ -132,6 +134,19 @@ impl PaymentState {
     }
 }
 
+/// The costs of a payment and the chain of its arrival, as planned.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpectedCosts {
+    /// The fee with the activation of an account; of a transaction, the most that its gas costs.
+    pub fee: Amount,
+    /// The asset of the fee.
+    pub fee_asset: String,
+    /// The chain on which the money arrives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chain_id: Option<u64>,
+}
+
 /// Signed bytes. They move money, and must not appear in a log.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -142,9 +157,10 @@ pub struct SignedPayment {
     pub body: String,
     /// When it was signed, Unix milliseconds.
     pub at_ms: u64,
-    /// Whether the nonce is known to be used, so that the bytes can no longer execute.
-    #[serde(default)]
-    pub fenced: bool,
+    /// When the nonce was first known to be used, so that the bytes no longer execute, Unix
+    /// milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fenced_at_ms: Option<u64>,
 }
 
 /// Omits the bytes, which move money until they are used.
@@ -153,7 +169,7 @@ impl std::fmt::Debug for SignedPayment {
         f.debug_struct("SignedPayment")
             .field("nonces", &self.nonces)
             .field("bytes", &self.body.len())
-            .field("fenced", &self.fenced)
+            .field("fenced_at_ms", &self.fenced_at_ms)
             .finish_non_exhaustive()
     }
 }

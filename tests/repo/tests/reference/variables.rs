@@ -129,11 +129,7 @@ pub(super) const VARIABLES: [(&str, &str, &str); 67] = [
         "none: transfers are returned signed",
         "URL of a JSON-RPC node of BNB Smart Chain.",
     ),
-    (
-        "EVM_RPC_URL_97",
-        "none: transfers are returned signed",
-        "URL of a JSON-RPC node of the test network of BNB Smart Chain.",
-    ),
+    ("EVM_RPC_URL_8453", "none: transfers are returned signed", "URL of a JSON-RPC node of Base."),
     (
         "EVM_RPC_URL_42161",
         "none: transfers are returned signed",

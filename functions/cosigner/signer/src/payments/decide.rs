@@ -161,7 +161,8 @@ impl Known {
     ) -> Result<Option<Counting>, CallError> {
         let refused = |refusal: PaymentRefusal| -> CallError { CallError::Refused(refusal.into()) };
         if let Some(known) = &self.withdrawal {
-            if !known.is_of(&order.payment)? {
+            let is_begun = known.counted_at_ms.is_some() || !known.signatures.is_empty();
+            if is_begun && !known.is_of(&order.payment)? {
                 return Err(refused(PaymentRefusal::OtherContent));
             }
             // A payment whose signatures exist is not decided again: nothing can recall it.

@@ -56,18 +56,14 @@ impl Cosigner {
                 Err(error) => return Err(error),
             };
             let next = match known.withdrawal {
-                Some(known) if known.is_final(&head, now_ms) => {
+                Some(known) if known.is_of(&order.payment)? && known.is_final(&head, now_ms) => {
                     return Ok(prepared(known, charges));
                 }
-                Some(known) => Withdrawal {
-                    version: known.version + 1,
-                    nonces: nonces(&order.payment, &head, now_ms),
-                    prepared_at_ms: now_ms,
-                    ..known
-                },
-                None => {
+                // Nothing is counted or signed under this id, so it may still mean something else.
+                known => {
                     let nonces = nonces(&order.payment, &head, now_ms);
-                    Withdrawal::new(&order.payment, nonces, now_ms)?
+                    let version = known.map_or(1, |known| known.version + 1);
+                    Withdrawal { version, ..Withdrawal::new(&order.payment, nonces, now_ms)? }
                 }
             };
             if dry_run {

@@ -136,7 +136,8 @@ impl Cosigner {
         let counting = known.decide(&context.key, order, terms, now_ms)?;
         let again = || CallError::Refused(PaymentRefusal::PrepareAgain.into());
         let withdrawal = known.withdrawal.as_ref().ok_or_else(again)?;
-        let is_current = withdrawal.nonces == run.nonces
+        let is_current = withdrawal.is_of(&order.payment)?
+            && withdrawal.nonces == run.nonces
             && withdrawal.signatures.len() == usize::from(run.step)
             && (counting.is_none() || now_ms < withdrawal.prepared_at_ms + USABLE_MS);
         if !is_current {

@@ -1,5 +1,6 @@
 //! Interprets Aster's responses to questions about money and to withdrawals.
 
+use domain::policy::Amount;
 use serde_json::Value;
 
 use crate::exchanges::aster::answer::parse;
@@ -53,7 +54,7 @@ pub struct HistoryEntry {
     /// The asset.
     pub asset: String,
     /// The amount.
-    pub amount: Decimal,
+    pub amount: Amount,
     /// The chain.
     pub chain_id: u64,
     /// Its progress.
@@ -203,7 +204,7 @@ fn entry(row: &Value) -> Option<HistoryEntry> {
         id: id(row.get("id")?)?,
         is_withdrawal: text("type")? == "WITHDRAW",
         asset: shown(text("asset")?),
-        amount: decimal(row.get("amount"))?,
+        amount: Amount::parse(&plain_of(row.get("amount")?)?).ok()?,
         chain_id: row.get("chainId").and_then(number).unwrap_or_default(),
         state: match text("state")? {
             "SUCCESS" | "COMPLETED" => HistoryState::Succeeded,

@@ -79,8 +79,11 @@ fn history_lists_withdrawals_with_their_state() {
         let read = history(&Answer::new(200, entry(word).to_string())).unwrap();
         assert_eq!(read[0].state, expected, "{word}");
         assert_eq!((read[0].id.as_str(), read[0].is_withdrawal), ("41", true));
-        assert_eq!(read[0].amount.text(), "31");
+        assert_eq!(read[0].amount.to_string(), "31");
     }
+    let long = entry("SUCCESS").to_string().replace("31.0", "1.123456789012345678");
+    let read = history(&Answer::new(200, long)).unwrap();
+    assert_eq!(read[0].amount.to_string(), "1.123456789012345678");
     assert!(history(&Answer::new(200, r#"[{"id":1}]"#)).is_err());
     assert!(history(&Answer::new(503, "[]")).is_err());
 }

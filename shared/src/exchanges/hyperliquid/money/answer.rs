@@ -65,6 +65,8 @@ pub struct LedgerEntry {
     pub destination: Option<Address>,
     /// The fee in the sent token.
     pub fee: Option<Decimal>,
+    /// When, Unix milliseconds.
+    pub at_ms: u64,
 }
 
 /// The kind of an entry.
@@ -113,6 +115,7 @@ pub(super) fn pre_transfer(answer: &Answer) -> Result<PreTransfer, LookupError> 
 
 #[derive(Deserialize)]
 struct WireEntry {
+    time: u64,
     hash: String,
     delta: Value,
 }
@@ -123,7 +126,7 @@ pub(super) fn ledger(answer: &Answer) -> Result<Vec<LedgerEntry>, LookupError> {
     Ok(entries.into_iter().map(entry).collect())
 }
 
-fn entry(WireEntry { hash, delta }: WireEntry) -> LedgerEntry {
+fn entry(WireEntry { time, hash, delta }: WireEntry) -> LedgerEntry {
     let text = |name: &str| delta.get(name).and_then(Value::as_str);
     let kind = match text("type").unwrap_or_default() {
         "deposit" => LedgerKind::Deposit,
@@ -138,6 +141,7 @@ fn entry(WireEntry { hash, delta }: WireEntry) -> LedgerEntry {
         sender: text("user").and_then(|text| text.parse().ok()),
         destination: text("destination").and_then(|text| text.parse().ok()),
         fee: delta.get("fee").and_then(decimal),
+        at_ms: time,
     }
 }
 

@@ -34,6 +34,9 @@ use crate::wire;
 /// The version of this protocol. A message of another version is refused.
 pub const PROTOCOL: u16 = 6;
 
+/// Maximum length of the names in a message, in bytes. They are part of records.
+const MAX_NAME: usize = 128;
+
 /// One message to the cosigner, bound to its protocol version, key and session.
 #[derive(Serialize, Deserialize)]
 pub struct Request {
@@ -326,7 +329,8 @@ impl Request {
     /// Fails when it is not a request of this protocol version.
     pub fn from_payload(payload: &str) -> Result<Self, Refusal> {
         let request: Self = from_text(payload).ok_or(Refusal::Malformed)?;
-        if request.protocol == PROTOCOL { Ok(request) } else { Err(Refusal::Malformed) }
+        let is_short = [&request.request_id, &request.caller].iter().all(|it| it.len() <= MAX_NAME);
+        if request.protocol == PROTOCOL && is_short { Ok(request) } else { Err(Refusal::Malformed) }
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) struct Head {
     pub(crate) minute_others: [u64; 3],
     #[serde(default, skip_serializing_if = "are_none")]
     pub(crate) day_others: [u64; 3],
+    /// Payments in this minute.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) minute_payments: u64,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub(crate) day_payments: u64,
     /// The last allowed nonces, in their exchanges' units.
     #[serde(default)]
     pub(crate) aster_nonce: u64,
@@ -108,6 +113,8 @@ impl Default for Head {
             day_used: 0,
             minute_others: [0; 3],
             day_others: [0; 3],
+            minute_payments: 0,
+            day_payments: 0,
             aster_nonce: 0,
             hyperliquid_nonce: 0,
             aster_payment: 0,

@@ -26,12 +26,14 @@ const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 pub(crate) enum Kind {
     /// Messages.
     Message,
-    /// Approvals of agents and builders, logins and payments.
+    /// Approvals of agents and builders, and logins.
     Approval,
     /// Removals of agents.
     Removal,
     /// Refreshes of shares, and their trials.
     Refresh,
+    /// Payments.
+    Payment,
     /// Preparations of payments, which sign nothing. They count for the tenant only.
     Preparation,
 }
@@ -58,6 +60,7 @@ impl Kind {
             Self::Approval => "rates#approvals",
             Self::Removal => "rates#removals",
             Self::Refresh => "rates#refreshes",
+            Self::Payment => "rates#payments",
             Self::Preparation => "rates#preparations",
         }
     }
@@ -68,6 +71,7 @@ impl Kind {
             Self::Approval => "approvals",
             Self::Removal => "removals",
             Self::Refresh => "refreshes",
+            Self::Payment => "payments",
             Self::Preparation => "preparations",
         }
     }
@@ -93,15 +97,18 @@ impl Head {
         let (minute, day) = (now_ms / MINUTE_MS, now_ms / DAY_MS);
         if self.minute != minute {
             (self.minute, self.minute_used, self.minute_others) = (minute, 0, [0; 3]);
+            self.minute_payments = 0;
         }
         if self.day != day {
             (self.day, self.day_used, self.day_others) = (day, 0, [0; 3]);
+            self.day_payments = 0;
         }
         let (of_minute, of_day) = match kind {
             Kind::Message => (&mut self.minute_used, &mut self.day_used),
             Kind::Approval => (&mut self.minute_others[0], &mut self.day_others[0]),
             Kind::Removal => (&mut self.minute_others[1], &mut self.day_others[1]),
             Kind::Refresh => (&mut self.minute_others[2], &mut self.day_others[2]),
+            Kind::Payment => (&mut self.minute_payments, &mut self.day_payments),
             Kind::Preparation => return Ok(()),
         };
         let full = |used: u64, limit: u64| limit > 0 && used >= limit;
@@ -249,7 +256,7 @@ mod tests {
     fn messages_use_up_no_other_kind() {
         let rate = Rate { per_minute: 2, per_day: 3 };
         let mut head = Head::default();
-        for kind in [Kind::Message, Kind::Approval, Kind::Removal, Kind::Refresh] {
+        for kind in [Kind::Message, Kind::Approval, Kind::Removal, Kind::Refresh, Kind::Payment] {
             for _ in 0..2 {
                 head.count(kind, rate, NOW_MS).unwrap();
             }

@@ -5,11 +5,7 @@ use domain::money::Payment;
 use domain::policy::{GENESIS, Venue};
 
 use super::AllowedPayment;
-use crate::policy_chain::{History, State};
-
-/// The longest time between a record's time and its write, in milliseconds. A call of the cosigner takes
-/// at most 8 seconds.
-const CALL_MS: u64 = 10_000;
+use crate::policy_chain::{CALL_MS, History, State};
 
 /// Checks a payment's record against the tenant's policy: the policy was the newest one, allowed the
 /// destination and had limits that cover each counted amount.

@@ -193,6 +193,15 @@ pub struct AllowedPayment {
     pub replaces: Option<PaymentId>,
 }
 
+impl Entry {
+    /// Returns the wallet's key that the decision is about.
+    pub(crate) fn key(&self) -> WalletKey {
+        let (tenant, wallet_id, key_version) =
+            (self.tenant.clone(), self.wallet_id, self.key_version);
+        WalletKey { tenant, wallet_id, key_version }
+    }
+}
+
 impl Decision {
     pub(crate) fn allowed(intent: &Intent) -> Self {
         Self::Allowed { intent: intent.clone(), digest: hex(&intent.digest()) }

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use domain::eth::{Address, Signature};
-use domain::money::{Chains, Form, PaymentId};
+use domain::money::{Chains, Form, Payment, PaymentId};
+use protocol::{WalletKey, confirm_digest};
 
 use super::verify::Fault;
 use super::{AllowedPayment, Decision, Entry, Record, hex};
@@ -67,7 +68,7 @@ struct Known {
 pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Record>) -> Payments {
     let mut found = Payments::default();
     let mut known: HashMap<PaymentId, Known> = HashMap::new();
-    let (mut wallet, mut intents) = (None, HashSet::new());
+    let (mut wallet, mut allowed) = (None, HashSet::new());
     for record in records {
         // An unreadable record is a fault of its own.
         let Ok(entry) = serde_json::from_str::<Entry>(&record.body) else { continue };
@@ -75,19 +76,34 @@ pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Reco
         let mut fault = None;
         match entry.decision {
             Decision::KeyMade { address } => wallet = Some(address),
-            Decision::Allowed { digest, .. } => {
-                intents.insert(digest);
+            // Nothing else may be signed in the name of an intent or of a trial.
+            Decision::Allowed { intent, digest } => {
+                let is_its_own = digest == hex(&intent.digest());
+                fault = (!is_its_own).then_some(Fault::SignedNotAllowed(seq));
+                allowed.extend(is_its_own.then_some(digest));
             }
-            Decision::Signed { digest, .. } if !intents.contains(&digest) => {
-                fault = Some(Fault::SignedNotAllowed(seq));
+            Decision::TrialAllowed { digest } => {
+                let is_its_own = trial_digest(&entry.key(), &entry.session) == Some(digest.clone());
+                fault = (!is_its_own).then_some(Fault::SignedNotAllowed(seq));
+                allowed.extend(is_its_own.then_some(digest));
+            }
+            Decision::Signed { digest, signature }
+            | Decision::SharesTried { digest, signature } => {
+                let is_wallets = is_signed_by(wallet, &digest, signature);
+                let is_valid = is_wallets && allowed.contains(&digest);
+                fault = (!is_valid).then_some(Fault::SignedNotAllowed(seq));
             }
             Decision::PaymentAllowed(payment) => {
                 let (id, digests) = (payment.id.clone(), vec![payment.digest.clone()]);
-                let new = Known { seq, allowed: payment, digests, signatures: Vec::new() };
+                let replaced = payment.replaces.as_ref().map(|id| known.get(id));
+                let may_replace = |other: &Known| other.may_be_replaced_by(&payment.payment);
                 // The first record stays.
                 if known.contains_key(&id) {
                     fault = Some(Fault::PaymentTwice(seq));
+                } else if replaced.is_some_and(|other| !other.is_some_and(may_replace)) {
+                    fault = Some(Fault::PaymentNotAllowed(seq));
                 } else {
+                    let new = Known { seq, allowed: payment, digests, signatures: Vec::new() };
                     known.insert(id, new);
                 }
             }
@@ -114,7 +130,34 @@ pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Reco
     found
 }
 
+/// Returns the digest of a trial of new shares.
+fn trial_digest(key: &WalletKey, session: &str) -> Option<String> {
+    let session = hex::decode(session).ok()?.try_into().ok()?;
+    Some(hex(&confirm_digest(key, session)))
+}
+
+/// Returns whether a signature of a digest is the wallet's.
+fn is_signed_by(wallet: Option<Address>, digest: &str, signature: String) -> bool {
+    let signature = Signature::try_from(signature).ok();
+    let digest = hex::decode(digest).ok().and_then(|digest| digest.try_into().ok());
+    let signer = signature.zip(digest).and_then(|(it, digest)| it.recover(&digest).ok());
+    signer.is_some() && signer == wallet
+}
+
 impl Known {
+    /// Returns whether a payment may take its account's nonce and count less: at most one of the two
+    /// is mined.
+    fn may_be_replaced_by(&self, payment: &Payment) -> bool {
+        match (&self.allowed.payment, payment) {
+            (Payment::EvmTokenTransfer(old), Payment::EvmTokenTransfer(new)) => {
+                let is_same_nonce =
+                    old.chain_id == new.chain_id && old.account_nonce == new.account_nonce;
+                is_same_nonce && (new.is_cancellation() || new.is_same_but_for_gas(old))
+            }
+            _ => false,
+        }
+    }
+
     /// Checks the next signature of the payment. Returns `None` when it is not one.
     fn signed(
         &mut self,
@@ -128,16 +171,12 @@ impl Known {
             return None;
         }
         let signature = Signature::try_from(signature).ok()?;
-        // Earlier records have no nonces.
-        if let (Some(nonces), Some([hyperliquid, aster]), Some(wallet)) =
-            (*nonces, *networks, wallet)
-        {
-            let chains = Chains { hyperliquid, aster };
-            let form = Form { payment, wallet, chains, nonces };
-            let made = form.digest(&self.signatures)?;
-            if hex(&made) != digest || signature.recover(&made).ok()? != wallet {
-                return None;
-            }
+        let ([hyperliquid, aster], wallet) = ((*networks)?, wallet?);
+        let chains = Chains { hyperliquid, aster };
+        let form = Form { payment, wallet, chains, nonces: (*nonces)? };
+        let made = form.digest(&self.signatures)?;
+        if hex(&made) != digest || signature.recover(&made).ok()? != wallet {
+            return None;
         }
         self.signatures.push(signature);
         Some((self.seq, self.allowed.clone()))

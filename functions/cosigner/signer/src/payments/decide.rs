@@ -183,6 +183,7 @@ impl Known {
         let destination_change =
             if is_out { receiver(&self.view, terms, now_ms).map_err(refused)? } else { None };
         let (spent, limit_changes, is_above) = self.limits(&charges, now_ms).map_err(refused)?;
+        let is_above = is_above && !order.payment.is_cancellation();
         let approvers = if is_above { self.approvers(key, order, now_ms)? } else { Vec::new() };
         Ok(Some(Counting { spent, charges, hold, destination_change, limit_changes, approvers }))
     }
@@ -202,8 +203,9 @@ impl Known {
             sum(wallet).within(charge, limit.wallet, LimitScope::Wallet)?;
             let total = sum(tenant).within(charge, limit.tenant, LimitScope::Tenant)?;
             // The tenant's sum, so that neither several payments nor several wallets avoid it.
-            let is_payment = charge.payments > 0;
-            is_above |= is_payment && limit.approve_above.is_some_and(|above| total.amount > above);
+            // Gas counts as well: a block producer could be paid with it.
+            let counts = charge.amount > Amount::ZERO;
+            is_above |= counts && limit.approve_above.is_some_and(|above| total.amount > above);
             changes.push(active.change);
             let mut after = (wallet.clone(), tenant.clone());
             after.0.count(charge, now_ms);

@@ -111,7 +111,9 @@ impl Hold {
             let at_ms = held.amount_at_ms.unwrap_or(counted_at_ms);
             let asset = terms.charges.first().map(|charge| &charge.asset);
             let window_ms = asset.map_or(0, |asset| window_hours(asset) * HOUR_MS);
-            let amount_at_ms = Some(at_ms).filter(|at_ms| now_ms < at_ms + window_ms);
+            // It must count for as long as the new payment can be signed.
+            let until_ms = now_ms.saturating_add(terms.signable_for_ms);
+            let amount_at_ms = Some(at_ms).filter(|at_ms| until_ms <= at_ms + window_ms);
             return Ok(Self::Replaced { id, amount_at_ms });
         }
         Err(PaymentRefusal::AccountNonceTaken { nonce: transfer.account_nonce })

@@ -53,7 +53,7 @@ impl Cosigner {
         let rate = self.policy.limits().tenant;
         let (share, counted) = tokio::join!(
             self.open_share(key, item),
-            self.shares.count_tenant(&key.tenant, Kind::Approval, rate, now_ms)
+            self.shares.count_tenant(&key.tenant, Kind::Payment, rate, now_ms)
         );
         let (share, beside) = share?;
         let own = Terms::of(&order.payment, Some(share.address()), rules, setting);
@@ -90,7 +90,7 @@ impl Cosigner {
                 }
             };
             let step = Step::Open {
-                kind: Kind::Approval,
+                kind: Kind::Payment,
                 rate: self.policy.limits().wallet,
                 nonces,
                 pays: true,

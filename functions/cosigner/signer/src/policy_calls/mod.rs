@@ -41,7 +41,8 @@ impl Cosigner {
     async fn show_policy(&self, tenant: &Tenant) -> Result<PolicyState, CallError> {
         let (origin, stored) = tokio::join!(self.origin(), self.shares.policy_chain(tenant));
         let (origin, rules) = (origin?, self.policy.chain_rules());
-        let chain = self.chain_or_first(stored?, tenant, &origin).at(self.clock.now_ms());
+        let chain = self.chain_or_first(stored?, tenant, &origin);
+        let chain = chain.at_place(self.clock.now_ms(), &origin.found());
         let pending = chain.pending.iter();
         let pending = pending.map(|it| it.record(threshold(&chain, it.quorum, &rules))).collect();
         Ok(PolicyState {
@@ -69,7 +70,7 @@ impl Cosigner {
     ) -> Result<View, CallError> {
         let origin = self.origin().await?;
         let chain = self.chain_or_first(head.map(head_of).transpose()?, tenant, &origin);
-        let chain = chain.at(self.clock.now_ms());
+        let chain = chain.at_place(self.clock.now_ms(), &origin.found());
         self.payments_on(tenant, &origin, &chain);
         Ok(View::of(tenant, &origin, chain, &self.policy.chain_rules()))
     }

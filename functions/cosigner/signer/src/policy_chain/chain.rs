@@ -88,6 +88,15 @@ pub(crate) struct Place {
     pub(crate) accepted_seal: Option<String>,
 }
 
+impl Place {
+    /// Returns whether the table that was found is this one, with every seal that it must have.
+    pub(crate) fn is(&self, found: &Self) -> bool {
+        let seal_is_known =
+            found.accepted_seal.is_none() || found.accepted_seal == self.accepted_seal;
+        self.table_id == found.table_id && seal_is_known
+    }
+}
+
 impl Chain {
     /// Returns the chain before its first record.
     pub(crate) fn begin(authority: Option<Authority>, place: Place) -> Self {
@@ -105,15 +114,48 @@ impl Chain {
     /// not approved in time are gone.
     pub(crate) fn at(&self, now_ms: u64) -> Self {
         let mut next = self.clone();
-        let is_due = |pending: &Pending| pending.effective_at_ms.is_some_and(|at| at <= now_ms);
-        let (mut due, left): (Vec<_>, Vec<_>) = next.pending.into_iter().partition(is_due);
-        due.sort_by_key(|pending| (pending.effective_at_ms, pending.seq));
-        for Pending { seq, change, effective_at_ms, .. } in due {
-            next.state.apply(change, seq, effective_at_ms.unwrap_or(now_ms));
+        loop {
+            let due = next.pending.iter().enumerate();
+            let due = due.filter_map(|(place, it)| Some((it.effective_at_ms?, it.seq, place)));
+            let Some((at_ms, seq, place)) = due.min().filter(|(at_ms, ..)| *at_ms <= now_ms) else {
+                break;
+            };
+            let Pending { change, .. } = next.pending.remove(place);
+            next.apply(change, seq, at_ms);
         }
-        next.pending = left;
-        next.pending.retain(|it| it.effective_at_ms.is_some() || it.not_after_s >= now_ms / 1_000);
+        next.drop_late(now_ms);
         next
+    }
+
+    /// Returns the chain at this time in the table that was found. In another one, which may be older,
+    /// no change takes effect: it may have been cancelled after the moment that was restored.
+    pub(crate) fn at_place(&self, now_ms: u64, found: &Place) -> Self {
+        if self.place.is(found) {
+            return self.at(now_ms);
+        }
+        let mut next = self.clone();
+        next.drop_late(now_ms);
+        next
+    }
+
+    /// Drops proposals that were not approved in time.
+    fn drop_late(&mut self, now_ms: u64) {
+        self.pending.retain(|it| it.effective_at_ms.is_some() || it.not_after_s >= now_ms / 1_000);
+    }
+
+    /// Puts a change into effect. A new authority ends the changes that it has not enough approvals
+    /// for: the keys of the authority before it may be stolen.
+    pub(crate) fn apply(&mut self, change: Change, seq: u64, at_ms: u64) {
+        self.state.apply(change, seq, at_ms);
+        if let Some(authority) = &self.state.authority {
+            let needed = usize::from(authority.threshold);
+            let holds = |it: &Pending| {
+                it.quorum == Quorum::Root
+                    || it.effective_at_ms.is_none()
+                    || it.approvals_of(authority) >= needed
+            };
+            self.pending.retain(holds);
+        }
     }
 
     /// Returns the authority that signs for a quorum.
@@ -153,8 +195,7 @@ impl Chain {
 }
 
 impl State {
-    /// Puts a change into effect.
-    pub(crate) fn apply(&mut self, change: Change, seq: u64, at_ms: u64) {
+    fn apply(&mut self, change: Change, seq: u64, at_ms: u64) {
         match change {
             Change::SetAuthority { authority } => self.authority = Some(authority),
             Change::AddDestination { destination } => {

@@ -4,14 +4,15 @@
 //! that `audit verify` can repeat each decision.
 
 use domain::ids::Tenant;
-use domain::policy::{Approval, AssetLimit, Authority, Change, Proposal, Quorum, change_text};
+use domain::policy::{Approval, Authority, Change, Proposal, Quorum, change_text};
 use protocol::PolicyFault;
 
 use super::chain::{Chain, Held, Pending, Place, is_at};
 use super::{Action, Rules};
 use crate::approval::{self, ApprovalFault};
 
-/// Pending changes of each quorum.
+/// Pending changes of each quorum, with all approvals and without them. They are counted separately,
+/// so that proposals of some keys keep no approved change out.
 const MAX_PENDING: usize = 8;
 /// Proposals of one approver that lack approvals, so that one stolen key cannot take all slots.
 const MAX_UNAPPROVED: usize = 2;
@@ -51,7 +52,7 @@ impl Chain {
     /// # Errors
     /// Returns why the action is refused.
     pub(crate) fn decide(&self, case: Case<'_>, action: &Action) -> Result<Decided, PolicyFault> {
-        let chain = self.at(case.now_ms);
+        let chain = self.at_place(case.now_ms, case.place);
         match action {
             Action::Propose(proposal) => chain.propose(case, proposal),
             Action::Approve { seq, approval } => chain.approve(case, *seq, approval),
@@ -147,7 +148,7 @@ impl Chain {
 
     /// Freezes payments for the operator. It needs no number, so that no other record can come first.
     fn freeze(mut self, now_ms: u64) -> Result<Decided, PolicyFault> {
-        if self.state.frozen {
+        if !self.can_freeze() {
             return Err(PolicyFault::NothingToDo);
         }
         let change = Pending {
@@ -160,8 +161,14 @@ impl Chain {
             effective_at_ms: Some(now_ms),
         };
         self.drop_undone(&change.change);
-        self.state.apply(Change::Freeze {}, change.seq, now_ms);
+        self.apply(Change::Freeze {}, change.seq, now_ms);
         Ok(Decided { chain: self, change, threshold: 0, is_final: true })
+    }
+
+    /// Returns whether a freeze has an effect: it also ends an unfreeze whose delay is running.
+    fn can_freeze(&self) -> bool {
+        let unfreezes = |it: &Pending| matches!(it.change, Change::Unfreeze {});
+        !self.state.frozen || self.pending.iter().any(unfreezes)
     }
 
     /// Drops the pending changes that would undo a change which takes effect at once.
@@ -205,18 +212,23 @@ impl Chain {
             }
             Change::Resume { .. } => {
                 self.place = case.place.clone();
+                // They may have been cancelled after the restored moment.
+                self.pending.clear();
                 // The payments that were counted after the restored moment no longer count.
                 self.state.frozen |= self.state.authority.is_some();
             }
             change => self.drop_undone(change),
         }
-        self.state.apply(pending.change.clone(), pending.seq, now_ms);
+        self.apply(pending.change.clone(), pending.seq, now_ms);
         Ok(Decided { chain: self, change: pending, threshold, is_final: true })
     }
 
     fn put(mut self, pending: Pending, threshold: u8) -> Result<Decided, PolicyFault> {
-        let used = self.pending.iter().filter(|other| other.quorum == pending.quorum).count();
-        if used >= MAX_PENDING {
+        let is_like = |other: &&Pending| {
+            let waits = |it: &Pending| it.effective_at_ms.is_some();
+            other.quorum == pending.quorum && waits(other) == waits(&pending)
+        };
+        if self.pending.iter().filter(is_like).count() >= MAX_PENDING {
             return Err(PolicyFault::TooManyPending);
         }
         self.pending.push(pending.clone());
@@ -270,17 +282,13 @@ impl Chain {
                 if is_new && self.state.limits.len() >= MAX_LIMITS {
                     return Err(PolicyFault::Full);
                 }
-                if is_capped(&case.rules.caps, limit) {
-                    Ok(())
-                } else {
-                    Err(PolicyFault::AboveHardCap)
-                }
+                if case.rules.admits(limit) { Ok(()) } else { Err(PolicyFault::AboveHardCap) }
             }
             Change::RemoveLimit { asset } => holds(self.state.limit(asset).is_some()),
             Change::SetDelay { seconds } if *seconds < case.rules.min_delay_s => {
                 Err(PolicyFault::BelowMinimumDelay { seconds: case.rules.min_delay_s })
             }
-            Change::Freeze {} => holds(!self.state.frozen),
+            Change::Freeze {} => holds(self.can_freeze()),
             Change::Unfreeze {} => holds(self.state.frozen),
             Change::Cancel { seq } => {
                 let target = self.pending(*seq).ok_or(PolicyFault::NotPending { seq: *seq })?;
@@ -295,7 +303,7 @@ impl Chain {
             Change::SetAuthority { authority } if !approval::has_valid_keys(authority) => {
                 Err(PolicyFault::Invalid("a public key is not a point of P-256".to_owned()))
             }
-            Change::SetAuthority { authority } if shares_a_key(authority, case.rules) => {
+            Change::SetAuthority { authority } if case.rules.shares_a_key(authority) => {
                 Err(PolicyFault::Invalid("a public key is the root authority's".to_owned()))
             }
             Change::SetAuthority { .. } | Change::SetDelay { .. } | Change::Resume { .. } => Ok(()),
@@ -367,12 +375,6 @@ impl Pending {
     }
 }
 
-/// Returns whether a tenant's authority has a key of the root authority.
-fn shares_a_key(authority: &Authority, rules: &Rules) -> bool {
-    let root = rules.root.iter().flat_map(|root| &root.approvers);
-    root.into_iter().any(|approver| authority.has_key(&approver.public_key))
-}
-
 /// Returns whether an authority may sign a change. The operator may replace approvers, stop
 /// payments and cancel, but not let money out.
 const fn may_sign(quorum: Quorum, change: &Change) -> bool {
@@ -386,11 +388,4 @@ const fn may_sign(quorum: Quorum, change: &Change) -> bool {
                 | Change::Resume { .. }
         ),
     }
-}
-
-/// Returns whether a limit is within the deployment's hard cap of its asset, if it has one.
-fn is_capped(caps: &[AssetLimit], limit: &AssetLimit) -> bool {
-    caps.iter()
-        .filter(|cap| cap.asset == limit.asset)
-        .all(|cap| limit.wallet.is_within(&cap.wallet) && limit.tenant.is_within(&cap.tenant))
 }

@@ -28,7 +28,7 @@ pub(crate) use origin::{Origin, Origins};
 pub(crate) use record::{Action, Entry, First, head_of};
 pub(crate) use store::Chains;
 pub use verify::PolicyOrigin;
-pub(crate) use verify::{History, replay};
+pub(crate) use verify::{CALL_MS, History, replay};
 pub(crate) use view::View;
 
 use domain::policy::{AssetLimit, Authority};
@@ -46,4 +46,20 @@ pub(crate) struct Rules {
     pub(crate) root_delay_s: u64,
     /// The hard caps.
     pub(crate) caps: Vec<AssetLimit>,
+}
+
+impl Rules {
+    /// Returns whether a limit is within the deployment's hard cap of its asset, if it has one.
+    fn admits(&self, limit: &AssetLimit) -> bool {
+        self.caps
+            .iter()
+            .filter(|cap| cap.asset == limit.asset)
+            .all(|cap| limit.wallet.is_within(&cap.wallet) && limit.tenant.is_within(&cap.tenant))
+    }
+
+    /// Returns whether a tenant's authority has a key of the root authority.
+    fn shares_a_key(&self, authority: &Authority) -> bool {
+        let root = self.root.iter().flat_map(|root| &root.approvers);
+        root.into_iter().any(|approver| authority.has_key(&approver.public_key))
+    }
 }

@@ -58,9 +58,7 @@ impl Origin {
     /// Returns whether payments are on: the chain belongs to this table, and the table has the
     /// newest seal.
     pub(crate) fn payments_on(&self, chain: &Chain) -> bool {
-        let seal_is_known = self.missing_seal.is_none()
-            || self.missing_seal.as_ref() == chain.place.accepted_seal.as_ref();
-        chain.place.table_id == self.table_id && seal_is_known
+        chain.place.is(&self.found())
     }
 }
 

@@ -30,6 +30,10 @@ pub struct PolicyOrigin {
     pub delays_s: [u64; 3],
 }
 
+/// The longest time between a record's time and its write, in milliseconds. A call of the cosigner takes
+/// at most 8 seconds.
+pub(crate) const CALL_MS: u64 = 10_000;
+
 /// Repeats the decisions of records that follow each other: signatures, thresholds and delays.
 /// Compares the end with the stored head.
 ///
@@ -55,6 +59,10 @@ pub(crate) fn replay<'a>(
         };
         if chain_id != entry.chain_id {
             return Err(wrong("it belongs to another deployment".to_owned()));
+        }
+        let last_ms = history.last_key_value().map_or(0, |(_, (at_ms, _))| *at_ms);
+        if entry.at_ms.saturating_add(CALL_MS) < last_ms {
+            return Err(wrong("it is older than the record before it".to_owned()));
         }
         let is_operators = matches!(entry.alias.as_deref(), Some(OPERATOR | LOCAL));
         let is_unsigned = matches!(entry.action, Action::Cancel { .. } | Action::Freeze {});

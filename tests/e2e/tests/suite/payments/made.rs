@@ -19,6 +19,9 @@ async fn withdrawal_from_hyperliquid_arrives_on_arbitrum() {
     let id = made.text("/data/transferId");
     let state = till.state(app, Place::Hyperliquid, id).await;
     assert_eq!(state.text("/data/state"), "COMPLETED", "{state:?}");
+    // The exchange's ledger has no fee of Circle's way.
+    assert_eq!((state.text("/data/fee"), state.text("/data/feeAsset")), ("0.2", "USDC"));
+    assert_eq!(state.body["data"]["chainId"], ARBITRUM);
     // The other route.
     let exchange = &app.stack.hyperliquid_sim;
     let mut rules = exchange.rules();

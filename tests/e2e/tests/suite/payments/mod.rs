@@ -6,6 +6,7 @@
 mod concurrent;
 mod lost;
 mod made;
+mod nodes;
 mod refused;
 mod settled;
 mod story;

@@ -105,6 +105,29 @@ async fn payment_above_approve_above_waits_for_approvers() {
     }
 }
 
+/// Approvers have a day. After it, the same request has a new text, which can be approved.
+#[tokio::test(flavor = "multi_thread")]
+async fn late_approvals_sign_a_new_text() {
+    let scene = Scene::open().await;
+    let (app, till, place) = (&scene.app, &scene.till, Place::HyperliquidSend);
+    let mut body = place.body(USER, "1500");
+    let mut texts = Vec::new();
+    for _ in 0..2 {
+        let asked = till.pay_with(app, place, "late", &body).await;
+        assert_eq!(asked.text("/code"), "APPROVAL_REQUIRED", "{asked:?}");
+        texts.push(asked.text("/data/text").to_owned());
+        app.clock.advance_ms(25 * 3_600_000);
+    }
+    assert_ne!(texts[0], texts[1]);
+    let asked = till.pay_with(app, place, "late", &body).await;
+    let text = asked.text("/data/text");
+    body["approvals"] = json!([scene.approvers.sign(0, text), scene.approvers.sign(1, text)]);
+    app.clock.advance_ms(3_600_000);
+    let made = till.pay_with(app, place, "late", &body).await;
+    assert!(matches!(made.status, 200 | 202), "{made:?}");
+    assert_eq!(till.executed(app, place, "1500"), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn invalid_amounts_are_refused() {
     let scene = Scene::open().await;

@@ -236,20 +236,73 @@ fn freeze_is_not_undone_by_a_running_unfreeze() {
     world.propose(&Change::Freeze {}, &["carol"]).unwrap();
     world.propose(&Change::Unfreeze {}, &["alice", "bob"]).unwrap();
     world.after(DAY_MS - HOUR_MS);
-    // Frozen already: an approver cancels the unfreeze instead.
+    world.propose(&Change::Freeze {}, &["carol"]).unwrap();
+    world.after(HOUR_MS);
+    assert!(world.now().state.frozen && world.now().pending.is_empty());
     assert_eq!(world.propose(&Change::Freeze {}, &["carol"]), Err(PolicyFault::NothingToDo));
-    world.after(HOUR_MS);
-    assert!(!world.now().state.frozen);
-    // A second one that has not all approvals is dropped by the next freeze.
-    world.propose(&Change::Freeze {}, &["carol"]).unwrap();
+    // The operator's freeze ends it as well.
     world.propose(&Change::Unfreeze {}, &["alice", "bob"]).unwrap();
-    world.after(HOUR_MS);
-    world.propose(&Change::Unfreeze {}, &["alice", "bob"]).unwrap();
-    world.after(DAY_MS - HOUR_MS);
-    assert!(!world.now().state.frozen && world.now().pending.len() == 1);
-    world.propose(&Change::Freeze {}, &["carol"]).unwrap();
+    world.act(&Action::Freeze {}).unwrap();
     world.after(2 * DAY_MS);
     assert!(world.now().state.frozen);
+}
+
+/// A recovery by the root authority ends what stolen keys have approved, also an authority that would
+/// replace the new one.
+#[test]
+fn new_authority_ends_the_changes_of_the_old_keys() {
+    let mut world = World::new();
+    let recovered = authority(1, &[&Signer::new("new")]);
+    world.propose(&replace(recovered.clone()), &["root"]).unwrap();
+    world.after(7 * DAY_MS - HOUR_MS);
+    let thief = authority(1, &[&Signer::new("thief")]);
+    world.propose(&replace(thief), &["alice", "bob"]).unwrap();
+    world.propose(&add(), &["alice", "bob"]).unwrap();
+    world.after(30 * DAY_MS);
+    let now = world.now();
+    assert_eq!((now.state.authority, now.pending.len()), (Some(recovered), 0));
+    assert!(now.state.destinations.is_empty());
+}
+
+#[test]
+fn new_authority_keeps_changes_that_it_would_approve() {
+    let mut world = World::new();
+    world.propose(&replace(world.first_authority()), &["alice", "bob"]).unwrap();
+    world.after(HOUR_MS);
+    world.propose(&add(), &["bob", "carol"]).unwrap();
+    world.after(DAY_MS);
+    assert!(world.is_listed());
+}
+
+/// What was approved before the restored moment may have been cancelled after it.
+#[test]
+fn restored_table_puts_no_change_into_effect() {
+    let mut world = World::new();
+    world.propose(&add(), &["alice", "bob"]).unwrap();
+    world.found.table_id = "table-2".to_owned();
+    world.after(2 * DAY_MS);
+    let head_hash = world.chain.hash.clone();
+    world.propose(&Change::Resume { head_hash }, &["root"]).unwrap();
+    assert!(!world.is_listed() && world.now().pending.is_empty() && world.now().state.frozen);
+}
+
+/// Four stolen keys of an authority of five fill the slots of proposals, and not those of approved
+/// changes.
+#[test]
+fn proposals_keep_no_approved_change_out() {
+    let mut world = World::of(5, &["alice", "bob", "carol", "dave", "erin"]);
+    for thief in ["bob", "carol", "dave", "erin"] {
+        for number in [1, 2] {
+            let destination = json!({ "venue": "evm:56", "assets": ["evm:56/USDT"], "label": "",
+                "address": format!("0x{number:038x}{}", hex::encode([thief.as_bytes()[0]])) });
+            let adds = change(&json!({ "type": "addDestination", "destination": destination }));
+            world.propose(&adds, &[thief]).unwrap();
+        }
+    }
+    assert_eq!(world.propose(&add(), &["alice"]), Err(PolicyFault::TooManyPending));
+    world.propose(&add(), &["alice", "bob", "carol", "dave", "erin"]).unwrap();
+    world.after(DAY_MS);
+    assert!(world.is_listed());
 }
 
 #[test]

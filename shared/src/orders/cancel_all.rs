@@ -270,7 +270,7 @@ impl Trader {
         let sent = client.send(&signed.body, &signed.hash).await;
         self.client.note_sent(&sent).await;
         match sent {
-            Sent::Accepted(()) => match self.client.executed(&account.tenant, &signed.hash).await {
+            Sent::Accepted(hash) => match self.client.executed(&account.tenant, &hash).await {
                 Ok(Executed::Done) => Ok(()),
                 Ok(Executed::Failed(refusal)) => {
                     Err(TradeError::Refused { client_order_id: None, refusal })

@@ -46,7 +46,7 @@ impl Outcome {
                 Self { state: OrderState::Placed, stored: Some(stored) }
             }
             Entry::Refused(refusal) => Self::refused(refusal, at_ms),
-            Entry::Unknown => Self::UNKNOWN,
+            Entry::Taken(_) | Entry::Unknown => Self::UNKNOWN,
         }
     }
 
@@ -87,7 +87,7 @@ fn stored_leg(leg: Leg, entry: &Entry) -> Option<StoredLeg> {
     let (order_id, exchange_status) = match entry {
         Entry::Placed(placed) => (placed.order_id.clone(), placed.exchange_status.clone()),
         Entry::Refused(_) => (None, REJECTED.to_owned()),
-        Entry::Unknown => (None, "unknown".to_owned()),
+        Entry::Taken(_) | Entry::Unknown => (None, "unknown".to_owned()),
     };
     Some(StoredLeg { kind, order_id, exchange_status })
 }

@@ -1,7 +1,7 @@
 //! The outcome of transactions of Lighter. The exchange takes a transaction, and executes it later or
 //! not at all. Its hash names it, so the question needs no key: the job has none of a caller.
 
-use super::{ChangeFound, FindFault, Finder, KnownId};
+use super::{ChangeFound, FindFault, Finder, KnownId, has_values};
 use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Placed};
 use crate::orders::client::call::Entry;
@@ -24,7 +24,7 @@ impl Finder<'_> {
     /// Asks what has become of a transaction. While it can be executed, it is asked for a few times.
     async fn executed(&self, submission: &Submission) -> Result<Executed, FindFault> {
         let tenant = &self.account.tenant;
-        let hash = submission.hash.as_deref().unwrap_or_default();
+        let hash = submission.lookup_hash();
         let is_over = self.trader.now_ms() >= submission.final_at_ms;
         Ok(if is_over {
             self.trader.client.transaction(tenant, hash).await?
@@ -42,7 +42,7 @@ impl Finder<'_> {
     ) -> Result<Option<Outcome>, FindFault> {
         let Some(submission) = &record.submission else { return Ok(None) };
         match self.executed(submission).await? {
-            Executed::Absent => return Ok(None),
+            Executed::Absent => return self.lighter_by_index(record, submission, until_ms).await,
             Executed::Pending => return Err(FindFault::Pending),
             Executed::Failed(refusal) => {
                 return Ok(Some(Outcome::refused(&refusal, self.trader.now_ms())));
@@ -71,6 +71,34 @@ impl Finder<'_> {
         Ok(Some(Outcome::of(&entry, &[], None, self.trader.now_ms())))
     }
 
+    /// Looks up an order whose transaction the exchange does not find by its hash. `None` means that
+    /// the order does not exist, as far as the hash can prove it.
+    async fn lighter_by_index(
+        &self,
+        record: &OrderRecord,
+        submission: &Submission,
+        until_ms: u64,
+    ) -> Result<Option<Outcome>, FindFault> {
+        if self.key.is_some() {
+            let id = KnownId::at(self.account, record, record.generation);
+            if let Some(order) = self.find(&record.symbol.name, id.lookup()).await? {
+                return self.outcome_of(record, &order, until_ms).await.map(Some);
+            }
+        }
+        self.ensure_provable(submission)?;
+        Ok(None)
+    }
+
+    /// Returns an error if the bytes can no longer execute, and the exchange stated another hash for
+    /// them than the signed one: then no lookup proves that they have not executed.
+    fn ensure_provable(&self, submission: &Submission) -> Result<(), FindFault> {
+        let is_over = self.trader.now_ms() >= submission.final_at_ms;
+        if is_over && submission.stated_hash.is_some() {
+            return Err(FindFault::OtherHash);
+        }
+        Ok(())
+    }
+
     /// Returns what has become of the change of an order, which keeps its id.
     pub(super) async fn lighter_change(
         &self,
@@ -80,12 +108,17 @@ impl Finder<'_> {
     ) -> Result<ChangeFound, FindFault> {
         let executed = self.executed(&change.submission).await?;
         let present = match (self.key, &executed) {
-            (Some(_), Executed::Done) => self.find(&record.symbol.name, id.lookup()).await?,
+            (Some(_), Executed::Done | Executed::Absent) => {
+                self.find(&record.symbol.name, id.lookup()).await?
+            }
             _ => None,
         };
         let nothing = ChangeFound { new: None, old: None, refusal: None };
         match executed {
-            Executed::Absent => Ok(nothing),
+            Executed::Absent => match present.filter(|order| has_values(order, change)) {
+                Some(new) => Ok(ChangeFound { new: Some(new), ..nothing }),
+                None => self.ensure_provable(&change.submission).map(|()| nothing),
+            },
             Executed::Pending => Err(FindFault::Pending),
             Executed::Failed(refusal) => Ok(ChangeFound { refusal: Some(refusal), ..nothing }),
             Executed::Done => {

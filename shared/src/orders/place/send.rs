@@ -50,6 +50,15 @@ impl Trader {
         {
             sent = self.client.place(Outgoing { is_first: false, ..out }).await;
         }
+        // Lighter takes a transaction before it executes it: nothing is known that could be stored.
+        if let Sent::Accepted(entries) = &sent
+            && let Some(Entry::Taken(hash)) = entries.first()
+        {
+            let lead = records.first().cloned().ok_or(TradeError::NoOrder)?;
+            let lead = self.with_stated_hash(account, lead, hash).await?;
+            let records = merged(&records, vec![lead]);
+            return self.resolve_sent(account, view, records, until_ms).await;
+        }
         let outcomes = match sent {
             Sent::Accepted(entries) => self.outcomes_of(planned, entries),
             Sent::Refused(refusal) => {
@@ -68,10 +77,6 @@ impl Trader {
                 return self.resolve_sent(account, view, records, until_ms).await;
             }
         };
-        // Lighter takes a transaction before it executes it: nothing is known that could be stored.
-        if outcomes.iter().all(|outcome| outcome.state.is_unresolved()) {
-            return self.resolve_sent(account, view, records, until_ms).await;
-        }
         let is_open = outcomes.iter().any(|outcome| outcome.state.is_unresolved());
         let records = self.settle(account, &records, outcomes).await?;
         if is_open {
@@ -117,6 +122,24 @@ impl Trader {
             Err(error) => {
                 tracing::warn!(%error, "the used nonce of an order is not stored");
                 Ok(lead)
+            }
+        }
+    }
+
+    /// Stores the hash under which Lighter has a submission, if it is not the signed one. If the write
+    /// fails, this call still asks by it.
+    pub(in crate::orders) async fn with_stated_hash(
+        &self,
+        account: &TradingAccount,
+        lead: OrderRecord,
+        stated: &str,
+    ) -> Result<OrderRecord, TradeError> {
+        let Some(named) = lead.with_stated_hash(stated) else { return Ok(lead) };
+        match self.store.note_stated_hash(account, &named, self.random.uuid()?).await {
+            Ok(noted) => Ok(noted),
+            Err(error) => {
+                tracing::error!(%error, "the hash that Lighter states is not stored");
+                Ok(named)
             }
         }
     }

@@ -159,6 +159,17 @@ pub struct Submission {
     /// The hash that names the transaction at Lighter, 80 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// The hash that Lighter stated when it took the transaction, if it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated_hash: Option<String>,
+}
+
+impl Submission {
+    /// Returns the hash by which Lighter finds the transaction.
+    #[must_use]
+    pub fn lookup_hash(&self) -> &str {
+        self.stated_hash.as_deref().or(self.hash.as_deref()).unwrap_or_default()
+    }
 }
 
 /// Omits the bytes, which can place the order until they expire.
@@ -292,6 +303,21 @@ impl OrderRecord {
         }
         let change = self.change.as_ref().filter(|change| change.state.is_unresolved());
         change.map(|change| &change.submission)
+    }
+
+    /// Returns the record with the hash that Lighter states for the submission under way. `None` when
+    /// it is the signed hash, or when no outcome is open.
+    #[must_use]
+    pub fn with_stated_hash(&self, stated: &str) -> Option<Self> {
+        self.unresolved().filter(|submission| submission.hash.as_deref() != Some(stated))?;
+        let mut record = self.clone();
+        let submission = if record.state.is_unresolved() {
+            record.submission.as_mut()
+        } else {
+            record.change.as_mut().map(|change| &mut change.submission)
+        };
+        submission?.stated_hash = Some(stated.to_owned());
+        Some(record)
     }
 
     /// Returns whether every outcome is known.

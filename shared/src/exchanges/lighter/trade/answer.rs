@@ -90,6 +90,9 @@ const ABSENT: [u64; 3] = [21500, 29404, 21600];
 /// The code of a request from a region that the exchange excludes.
 const REGION: u64 = 20558;
 
+/// The longest hash that is stored, in hex digits. A hash has 80.
+const MAX_HASH_DIGITS: usize = 128;
+
 /// The codes after which the exchange may have processed the request.
 const UNKNOWN: [u64; 2] = [29500, 29501];
 
@@ -148,8 +151,9 @@ fn opened(answer: &Answer) -> Result<Value, Failure> {
 }
 
 /// Returns the outcome of sending a transaction. A success means that the exchange has taken it, and
-/// not that it has executed. `hash` is the hash that was signed.
-pub fn sent(answer: Result<Answer, SendError>, hash: &str) -> Sent<()> {
+/// not that it has executed. It has the hash under which the exchange has it, in lower case. `hash` is
+/// the hash that was signed.
+pub fn sent(answer: Result<Answer, SendError>, hash: &str) -> Sent<String> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return Sent::without_answer(error),
@@ -157,12 +161,18 @@ pub fn sent(answer: Result<Answer, SendError>, hash: &str) -> Sent<()> {
     match opened(&answer) {
         Ok(body) => {
             let stated = body.get("tx_hash").and_then(Value::as_str).unwrap_or_default();
-            if !stated.trim_start_matches("0x").eq_ignore_ascii_case(hash) {
+            let stated = stated.trim_start_matches("0x").to_ascii_lowercase();
+            let is_hash = (1..=MAX_HASH_DIGITS).contains(&stated.len())
+                && stated.bytes().all(|digit| digit.is_ascii_hexdigit());
+            if !is_hash {
+                return Sent::Unknown(Unclear::BadAnswer("no hash".to_owned()).into());
+            }
+            if stated != hash {
                 // The exchange computed the hash of the same bytes in another way, so a lookup by
-                // this hash proves nothing.
+                // the signed hash proves nothing.
                 tracing::error!("Lighter states another hash of a transaction");
             }
-            Sent::Accepted(())
+            Sent::Accepted(stated)
         }
         Err(Failure::Refused(_, refusal)) => Sent::Refused(refusal),
         Err(Failure::Unknown(unresolved)) => Sent::Unknown(unresolved),

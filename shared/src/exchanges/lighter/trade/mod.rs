@@ -176,13 +176,14 @@ impl Client {
         Ok(SignedCall { body: form.finish(), hash: signed.hash.to_string(), expires_at_ms })
     }
 
-    /// Sends a signed transaction. A success means that the exchange has taken it.
-    pub async fn send(&self, body: &str, hash: &str) -> Sent<()> {
+    /// Sends a signed transaction. A success means that the exchange has taken it, and has the hash
+    /// that names it there.
+    pub async fn send(&self, body: &str, hash: &str) -> Sent<String> {
         sent(self.sends.post(Self::PATH, FORM, body.to_owned()).await, hash)
     }
 
     /// Sends a stored transaction.
-    pub async fn send_stored(&self, submission: &Submission) -> Sent<()> {
+    pub async fn send_stored(&self, submission: &Submission) -> Sent<String> {
         let hash = submission.hash.as_deref().unwrap_or_default();
         self.send(&submission.body, hash).await
     }

@@ -2,7 +2,7 @@ use super::*;
 
 const HASH: &str = "aa01";
 
-fn of(status: u16, body: &str) -> Sent<()> {
+fn of(status: u16, body: &str) -> Sent<String> {
     sent(Ok(Answer::new(status, body)), HASH)
 }
 
@@ -24,7 +24,16 @@ fn code_of_each_refusal_has_one_meaning() {
 #[test]
 fn accepted_transaction_is_not_executed_yet() {
     let body = r#"{"code":200,"message":"{\"ratelimit\": \"x\"}","tx_hash":"AA01","predicted_execution_time_ms":1}"#;
-    assert!(matches!(of(200, body), Sent::Accepted(())));
+    assert!(matches!(of(200, body), Sent::Accepted(hash) if hash == HASH));
+}
+
+#[test]
+fn another_hash_of_a_transaction_is_returned() {
+    let other = r#"{"code":200,"tx_hash":"0xBB02"}"#;
+    assert!(matches!(of(200, other), Sent::Accepted(hash) if hash == "bb02"));
+    for body in [r#"{"code":200}"#, r#"{"code":200,"tx_hash":"not hex"}"#] {
+        assert!(matches!(of(200, body), Sent::Unknown(_)), "{body}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use e2e::kill::{Call, Harness};
 use e2e::lighter::{ACCOUNT, accepted, open_account, record, send, store_key};
 use e2e::proxy::{Arrival, Fate, Plan};
 use exchange_sim::faults::Fault;
-use exchange_sim::lighter::Rules;
+use exchange_sim::lighter::{Rules, StatedHash};
 use http::Method;
 use shared::store::OrderState;
 use std::sync::{Arc, Mutex};
@@ -83,6 +83,36 @@ async fn order_that_never_arrives_is_dead_after_its_expiry() {
     let placed = h.call(&h.proxy.process(), &placing("never")).await.unwrap();
     assert_eq!((placed.status, accepted(&h.app, "never")), (200, 1), "{placed:?}");
     assert_eq!(record(&h.app, "never").await.unwrap().generation, 1);
+}
+
+#[tokio::test]
+async fn order_under_another_hash_is_found_by_that_hash() {
+    let h = harness().await;
+    let rules = Rules { hash: StatedHash::Other, ..Rules::default() };
+    h.app.stack.lighter_sim.set_rules(rules);
+    let reply = h.call(&h.proxy.process(), &placing("other")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/data/status")), (200, "OPEN"), "{reply:?}");
+    let submission = record(&h.app, "other").await.unwrap().submission.unwrap();
+    assert!(submission.stated_hash.is_some() && submission.stated_hash != submission.hash);
+    assert_eq!(accepted(&h.app, "other"), 1);
+}
+
+#[tokio::test]
+async fn order_under_a_lost_hash_is_not_signed_again() {
+    let h = harness().await;
+    h.app.stack.lighter_sim.set_rules(Rules { hash: StatedHash::Lost, ..Rules::default() });
+    let process = h.proxy.process_with(fail_first("Lighter.GET accountOrders", 9, Fault::Reset));
+    let reply = h.call(&process, &placing("lost-hash")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+    // The job has no key, and nothing proves that the order is dead.
+    h.app.clock.advance_ms(80_000);
+    let job = Call::resolution(domain::ids::Exchange::Lighter, "lighter");
+    h.call(&h.proxy.process(), &job).await.unwrap();
+    assert_eq!(record(&h.app, "lost-hash").await.unwrap().state, OrderState::Unknown);
+    // A repeat finds the order by its client order index.
+    let placed = h.call(&h.proxy.process(), &placing("lost-hash")).await.unwrap();
+    assert_eq!((placed.status, placed.text("/data/status")), (200, "OPEN"), "{placed:?}");
+    assert_eq!(accepted(&h.app, "lost-hash"), 1);
 }
 
 #[tokio::test]

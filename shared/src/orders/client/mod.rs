@@ -295,6 +295,9 @@ impl TradeClient {
     async fn note_asked(&self, error: Option<&AskError>) {
         self.note_clock();
         let failed = match error {
+            Some(AskError::Refused(refusal)) if refusal.code == TradeCode::RegionBlocked => {
+                return self.note_blocked(&refusal.text).await;
+            }
             None
             | Some(
                 AskError::Refused(_)

@@ -187,7 +187,13 @@ pub fn found(what: &'static str, answer: &Answer) -> Result<Option<Value>, AskEr
     match opened(answer) {
         Ok(body) => Ok(Some(body)),
         Err(Failure::Refused(code, _)) if ABSENT.contains(&code) => Ok(None),
-        Err(Failure::Refused(_, refusal)) => Err(AskError::Refused(refusal)),
+        Err(Failure::Refused(_, refusal)) => Err(match refusal.code {
+            // The budget counts the limit, and a refused question does not.
+            TradeCode::RateLimited { retry_after_s } => {
+                LookupError::RateLimited { retry_after_s }.into()
+            }
+            _ => AskError::Refused(refusal),
+        }),
         Err(Failure::Unknown(Unresolved { why: Unclear::Blocked(words), .. })) => {
             Err(LookupError::Blocked(words).into())
         }

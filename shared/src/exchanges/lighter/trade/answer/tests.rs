@@ -82,6 +82,22 @@ fn page_of_the_edge_is_a_block() {
 }
 
 #[test]
+fn request_limit_of_a_question_is_not_a_refusal() {
+    for (status, body) in [
+        (429, ""),
+        (429, r#"{"code":23000,"message":"Too Many Requests!"}"#),
+        (400, r#"{"code":23001}"#),
+    ] {
+        let error = found("a transaction", &Answer::new(status, body)).unwrap_err();
+        let is_limit = matches!(
+            error,
+            AskError::Failed(LookupError::RateLimited { retry_after_s: RETRY_AFTER_S })
+        );
+        assert!(is_limit, "{status} {body}: {error:?}");
+    }
+}
+
+#[test]
 fn absent_transaction_is_nothing_and_absent_account_is_refused() {
     for status in [200, 400, 404] {
         let absent = Answer::new(status, r#"{"code":21500,"message":"transaction not found"}"#);

@@ -93,7 +93,7 @@ fn stored_leg(leg: Leg, entry: &Entry) -> Option<StoredLeg> {
 }
 
 /// The words of the stored codes. They must not change.
-const WORDS: [(TradeCode, &str); 27] = [
+const WORDS: [(TradeCode, &str); 29] = [
     (TradeCode::RegionBlocked, "regionBlocked"),
     (TradeCode::SignerOutdated, "signerOutdated"),
     (TradeCode::AgentUnknown, "agentUnknown"),
@@ -120,6 +120,8 @@ const WORDS: [(TradeCode, &str); 27] = [
     (TradeCode::SignatureFault, "signatureFault"),
     (TradeCode::OurFault, "ourFault"),
     (TradeCode::BuilderNotApproved, "builderNotApproved"),
+    (TradeCode::ClientIdTaken, "clientIdTaken"),
+    (TradeCode::TryLater, "tryLater"),
     (TradeCode::OrderRejected, "orderRejected"),
 ];
 

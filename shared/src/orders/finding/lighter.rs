@@ -3,7 +3,7 @@
 
 use super::{ChangeFound, FindFault, Finder, KnownId, has_values};
 use crate::exchanges::lighter::trade::read::Executed;
-use crate::exchanges::trade::{ExchangeOrder, Placed};
+use crate::exchanges::trade::{ExchangeOrder, Placed, TradeCode};
 use crate::orders::client::call::Entry;
 use crate::orders::outcome::Outcome;
 use crate::store::{Change, OrderRecord, StoredOutcome, Submission};
@@ -44,6 +44,9 @@ impl Finder<'_> {
         match self.executed(submission).await? {
             Executed::Absent => return self.lighter_by_index(record, submission, until_ms).await,
             Executed::Pending => return Err(FindFault::Pending),
+            Executed::Failed(refusal) if refusal.code == TradeCode::ClientIdTaken => {
+                return self.lighter_of_index(record, until_ms).await;
+            }
             Executed::Failed(refusal) => {
                 return Ok(Some(Outcome::refused(&refusal, self.trader.now_ms())));
             }
@@ -79,14 +82,27 @@ impl Finder<'_> {
         submission: &Submission,
         until_ms: u64,
     ) -> Result<Option<Outcome>, FindFault> {
-        if self.key.is_some() {
-            let id = KnownId::at(self.account, record, record.generation);
-            if let Some(order) = self.find(&record.symbol.name, id.lookup()).await? {
-                return self.outcome_of(record, &order, until_ms).await.map(Some);
-            }
+        if self.key.is_some()
+            && let Some(outcome) = self.lighter_of_index(record, until_ms).await?
+        {
+            return Ok(Some(outcome));
         }
         self.ensure_provable(submission)?;
         Ok(None)
+    }
+
+    /// Returns the outcome of the order that has the client order index of a record. It needs the
+    /// caller's key. `None` means that the exchange lists no such order now.
+    async fn lighter_of_index(
+        &self,
+        record: &OrderRecord,
+        until_ms: u64,
+    ) -> Result<Option<Outcome>, FindFault> {
+        let id = KnownId::at(self.account, record, record.generation);
+        match self.find(&record.symbol.name, id.lookup()).await? {
+            Some(order) => self.outcome_of(record, &order, until_ms).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Returns an error if the bytes can no longer execute, and the exchange stated another hash for

@@ -2,7 +2,7 @@
 
 use domain::ids::Exchange;
 
-use crate::exchanges::trade::{Sent, Unresolved};
+use crate::exchanges::trade::{Sent, TradeCode, Unresolved};
 use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Entry, Outgoing, SentOrder};
 use crate::orders::outcome::{Outcome, merged};
@@ -61,6 +61,11 @@ impl Trader {
         }
         let outcomes = match sent {
             Sent::Accepted(entries) => self.outcomes_of(planned, entries),
+            // The order of that id can be this one, so a lookup decides.
+            Sent::Refused(refusal) if refusal.code == TradeCode::ClientIdTaken => {
+                tracing::warn!(text = refusal.text, "the exchange has the id of an order already");
+                return self.resolve_sent(account, view, records, until_ms).await;
+            }
             Sent::Refused(refusal) => {
                 let refused = Outcome::refused(&refusal, self.now_ms());
                 vec![refused; records.len()]

@@ -50,7 +50,6 @@ pub const CODES: [Known; 57] = [
     (21507, TradeCode::InsufficientFunds),
     (21508, TradeCode::InsufficientFunds),
     (21739, TradeCode::InsufficientFunds),
-    (21506, TradeCode::TooManyOrders),
     (21717, TradeCode::TooManyOrders),
     (21718, TradeCode::TooManyOrders),
     (21719, TradeCode::TooManyOrders),
@@ -61,8 +60,10 @@ pub const CODES: [Known; 57] = [
     (21708, TradeCode::OrderNotOpen),
     (21709, TradeCode::OrderNotOpen),
     (21715, TradeCode::OrderNotOpen),
-    (21601, TradeCode::NoLiquidity),
-    (21605, TradeCode::MarketUnknown),
+    // Too many pending transactions, a full book, a market that is not open now.
+    (21506, TradeCode::TryLater),
+    (21601, TradeCode::TryLater),
+    (21605, TradeCode::TryLater),
     (21602, TradeCode::MarketUnknown),
     (21603, TradeCode::BelowMinimum),
     (21700, TradeCode::OrderRejected),
@@ -75,8 +76,8 @@ pub const CODES: [Known; 57] = [
     (21710, TradeCode::OrderRejected),
     (21711, TradeCode::OrderRejected),
     (21727, TradeCode::OrderRejected),
-    // Another order of the account has the client's id. These bytes were not executed.
-    (21728, TradeCode::OrderRejected),
+    // An order of the account has the client's id. A lookup by the id shows whether it is this one.
+    (21728, TradeCode::ClientIdTaken),
     (21732, TradeCode::ReduceOnlyRefused),
     (21738, TradeCode::ReduceOnlyRefused),
     (21733, TradeCode::PriceOutOfRange),

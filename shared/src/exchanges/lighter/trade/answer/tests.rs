@@ -45,6 +45,10 @@ fn refused_transaction_has_the_meaning_of_its_code() {
         (r#"{"code":21136,"message":"update the SDK"}"#, TradeCode::SignerOutdated),
         (r#"{"code":21739,"message":"not enough margin"}"#, TradeCode::InsufficientFunds),
         (r#"{"code":21733,"message":"accidental price"}"#, TradeCode::PriceOutOfRange),
+        (r#"{"code":21728,"message":"client order index exists"}"#, TradeCode::ClientIdTaken),
+        (r#"{"code":21506,"message":"too many pending"}"#, TradeCode::TryLater),
+        (r#"{"code":21601,"message":"order book is full"}"#, TradeCode::TryLater),
+        (r#"{"code":21605,"message":"invalid market status"}"#, TradeCode::TryLater),
         (r#"{"code":29999,"message":"new"}"#, TradeCode::OrderRejected),
     ] {
         assert_eq!(code(400, body), expected, "{body}");

@@ -116,6 +116,31 @@ async fn order_under_a_lost_hash_is_not_signed_again() {
 }
 
 #[tokio::test]
+async fn client_order_index_in_use_is_looked_up() {
+    let h = harness().await;
+    let taken = r#"{"code":21728,"message":"client order index already exists"}"#;
+    let absent = r#"{"code":21500,"message":"transaction not found"}"#;
+    let process = h.proxy.process_with(Box::new(move |arrival: Arrival<'_>| match arrival.name {
+        SEND => Fate::Fail(Fault::AppliedAs(400, taken.to_owned())),
+        "Lighter.GET tx" => Fate::Fail(Fault::Status(400, absent.to_owned())),
+        _ => Fate::Pass,
+    }));
+    let reply = h.call(&process, &placing("taken")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/data/status")), (200, "OPEN"), "{reply:?}");
+    assert_eq!(record(&h.app, "taken").await.unwrap().state, OrderState::Placed);
+    assert_eq!(accepted(&h.app, "taken"), 1);
+}
+
+#[tokio::test]
+async fn client_order_index_in_use_without_an_order_is_unknown() {
+    let h = harness().await;
+    assert!(h.app.stack.lighter_sim.set_rule("refuseNext", "21728 client order index exists"));
+    let reply = h.call(&h.proxy.process(), &placing("unlisted")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+    assert_eq!(record(&h.app, "unlisted").await.unwrap().state, OrderState::Unknown);
+}
+
+#[tokio::test]
 async fn pending_order_is_unknown_until_it_is_executed() {
     let h = harness().await;
     let simulator = &h.app.stack.lighter_sim;

@@ -32,6 +32,9 @@ const LOOKUPS: usize = 8;
 /// Number of orders that one action cancels on Hyperliquid.
 const BATCH: usize = 100;
 
+/// Maximum number of signatures of one transaction of Lighter whose nonce is overtaken.
+const SIGNATURES: u32 = 3;
+
 /// Number of lists of open orders that are cancelled. Another list follows if an order was filled,
 /// changed or placed meanwhile.
 const PASSES: u32 = 3;
@@ -262,13 +265,25 @@ impl Trader {
         market: &StoredSymbol,
     ) -> Result<(), TradeError> {
         let Signer { account, key, .. } = signer;
-        self.client.take(&account.tenant, CALL_WEIGHT).await?;
-        let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
         let market_index = Some(market_index(market)?);
-        let action = LighterAction::CancelAllOrders(LighterCancelAll::Now { market_index });
-        let signed = client.sign(key.caller()?, action, nonce)?;
-        let sent = client.send(&signed.body, &signed.hash).await;
-        self.client.note_sent(&sent).await;
+        let mut attempt = 1;
+        let sent = loop {
+            self.client.take(&account.tenant, CALL_WEIGHT).await?;
+            let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
+            let action = LighterAction::CancelAllOrders(LighterCancelAll::Now { market_index });
+            let signed = client.sign(key.caller()?, action, nonce)?;
+            let sent = client.send(&signed.body, &signed.hash).await;
+            self.client.note_sent(&sent).await;
+            // A later nonce was faster: these bytes were not executed.
+            let is_overtaken = matches!(
+                &sent,
+                Sent::Refused(refusal) if refusal.code == TradeCode::NonceTooLow
+            );
+            if !is_overtaken || attempt == SIGNATURES {
+                break sent;
+            }
+            attempt += 1;
+        };
         match sent {
             Sent::Accepted(hash) => match self.client.executed(&account.tenant, &hash).await {
                 Ok(Executed::Done) => Ok(()),

@@ -7,6 +7,7 @@ use e2e::lighter::{
     ACCOUNT, OWNER, SLOT, accepted, index_of, open_account, record, send, store_key,
 };
 use e2e::{Reply, TestApp};
+use exchange_sim::faults::Fault;
 use exchange_sim::lighter::Rules;
 use futures_util::future::join_all;
 use http::Method;
@@ -165,6 +166,43 @@ async fn open_order_is_changed_cancelled_and_listed() {
     let all = send(&app, Method::DELETE, "orders?symbol=BTC", None).await;
     assert_eq!(all.status, 200, "{all:?}");
     assert!(app.stack.lighter_sim.open_orders_of(ACCOUNT).is_empty());
+}
+
+#[tokio::test]
+async fn overtaken_change_and_cancellation_are_signed_again() {
+    let app = start_stored().await;
+    let simulator = &app.stack.lighter_sim;
+    assert_eq!(place(&app, limit("a")).await.status, 200);
+    let overtaken = || Fault::Status(400, r#"{"code":21104,"message":"invalid nonce"}"#.into());
+    simulator.fail_next("modifyOrder", overtaken());
+    let change = json!({ "price": "58000", "quantity": "0.02" });
+    let changed = send(&app, Method::PUT, "orders/a", Some(change)).await;
+    assert_eq!((changed.status, changed.text("/data/price")), (200, "58000"), "{changed:?}");
+    for _ in 0..2 {
+        simulator.fail_next("cancelAllOrders", overtaken());
+    }
+    let all = send(&app, Method::DELETE, "orders?symbol=BTC", None).await;
+    assert_eq!(all.status, 200, "{all:?}");
+    assert!(simulator.open_orders_of(ACCOUNT).is_empty());
+}
+
+#[tokio::test]
+async fn refusal_about_the_moment_can_be_retried() {
+    let app = start_stored().await;
+    let simulator = &app.stack.lighter_sim;
+    for (number, refusal) in
+        ["21506 too many pending", "21601 order book is full", "21605 invalid market status"]
+            .into_iter()
+            .enumerate()
+    {
+        let id = format!("later-{number}");
+        assert!(simulator.set_rule("refuseNext", refusal));
+        let refused = place(&app, limit(&id)).await;
+        assert_eq!((refused.status, refused.text("/code")), (502, "EXCHANGE_REJECTED"));
+        assert_eq!(refused.retry_after_s(), Some(5), "{refused:?}");
+        let placed = place(&app, limit(&id)).await;
+        assert_eq!((placed.status, accepted(&app, &id)), (200, 1), "{placed:?}");
+    }
 }
 
 #[tokio::test]

@@ -213,7 +213,11 @@ impl Trader {
                 Some(id) => finder.find(&market.name, id).await.ok().flatten(),
                 None => None,
             };
-            match found {
+            // A later order can have the client's id of an ended one.
+            let is_same = |found: &ExchangeOrder| {
+                account.exchange != Exchange::Lighter || found.order_id == order.order_id
+            };
+            match found.filter(|found| is_same(found)) {
                 Some(found) => (*found, None),
                 None => (order, Some(OrderStatus::Unknown)),
             }

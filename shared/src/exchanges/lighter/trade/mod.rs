@@ -209,6 +209,12 @@ impl Client {
         Ok(markets)
     }
 
+    /// Returns whether the markets were read before. Questions about orders read them otherwise.
+    #[must_use]
+    pub fn has_markets(&self) -> bool {
+        self.last_markets().is_some()
+    }
+
     fn last_markets(&self) -> std::sync::MutexGuard<'_, Option<Arc<Markets>>> {
         self.markets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -287,12 +293,9 @@ impl Client {
         let text = index.to_string();
         if index < FIRST_ORDER_INDEX {
             let pairs = [("client_order_indexes", text.as_str())];
-            let orders = self.orders("accountOrders", &pairs).await?;
-            let is_it = |order: &ExchangeOrder| order.client_id.as_deref() == Some(&text);
-            // The newest order that is open comes first: the index of an ended one can be used again.
-            let open = orders.iter().find(|order| is_it(order) && order.status.is_open()).cloned();
-            let open = open.map(|order| Found::Order(Box::new(order)));
-            return Ok(open.or_else(|| of_list(orders, &is_it)).unwrap_or(Found::Nothing));
+            let newest = read::newest(self.orders("accountOrders", &pairs).await?, &text);
+            let newest = newest.map(|order| Found::Order(Box::new(order)));
+            return Ok(newest.unwrap_or(Found::Nothing));
         }
         let is_it = |order: &ExchangeOrder| order.order_id == text;
         if let Some(open) = of_list(self.open_orders(None).await?, &is_it) {

@@ -139,8 +139,12 @@ impl Trader {
             let code = TradeCode::NotOffered;
             return Err(BrokenRule { index: 0, code, symbol, limit, advice }.into());
         }
-        if let (Market::Lighter(market), Some(leverage)) = (&market, change.leverage) {
-            market.margin_of(leverage).map_err(|violation| of_violation(violation, symbol))?;
+        if let Market::Lighter(market) = &market {
+            let broken = |violation| of_violation(violation, symbol);
+            market.ensure_active().map_err(broken)?;
+            if let Some(leverage) = change.leverage {
+                market.margin_of(leverage).map_err(broken)?;
+            }
         }
         let market = market.stored();
         self.check_leverage(&view, &market, change.leverage)?;

@@ -132,11 +132,14 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Returns the market that a caller names. A name that is not in cached metadata is looked for
-    /// in metadata that is at most five seconds old.
+    /// Returns the market that a caller names. A name that is not in cached metadata, or whose market
+    /// is inactive there, is looked for in metadata that is at most five seconds old.
     pub(super) async fn find(&self, symbol: &SymbolText) -> Result<Market, TradeError> {
         match self.find_within(symbol, u64::MAX).await? {
             Err(unknown) if unknown.code == TradeCode::MarketUnknown => {
+                Ok(self.find_within(symbol, UNKNOWN_AGE_MS).await??)
+            }
+            Ok(Market::Lighter(market)) if !market.is_active => {
                 Ok(self.find_within(symbol, UNKNOWN_AGE_MS).await??)
             }
             found => Ok(found?),

@@ -75,20 +75,15 @@ impl Markets {
     }
 
     /// Returns the market that a caller means: by its exact name, or by that of a perpetual with
-    /// `-PERP`.
+    /// `-PERP`. It can be one that accepts no orders now.
     ///
     /// # Errors
-    /// Fails when the market does not exist or accepts no orders.
+    /// Fails when the market does not exist.
     pub fn find(&self, symbol: &SymbolText) -> Result<&Market, Violation> {
         let text = symbol.as_str();
         let perpetual = text.strip_suffix("-PERP").and_then(|base| self.0.get(base));
         let found = self.0.get(text).or_else(|| perpetual.filter(|market| !market.is_spot));
-        found.filter(|market| market.is_active).ok_or_else(|| Violation {
-            code: TradeCode::MarketUnknown,
-            limit: text.to_owned(),
-            advice: "Use the name of an open market of Lighter, such as BTC or ETH/USDC."
-                .to_owned(),
-        })
+        found.ok_or_else(|| not_open(text))
     }
 
     /// Returns the market with a name.
@@ -140,6 +135,14 @@ impl Market {
             default_margin: margin("default_initial_margin_fraction"),
             price: decimal("mark_price").or(last).filter(|price| !price.is_zero()),
         })
+    }
+
+    /// Checks that the market accepts orders and changes.
+    ///
+    /// # Errors
+    /// Fails when the market is inactive.
+    pub fn ensure_active(&self) -> Result<(), Violation> {
+        if self.is_active { Ok(()) } else { Err(not_open(&self.name)) }
     }
 
     /// Returns a quantity in the market's units.
@@ -245,6 +248,15 @@ impl Market {
             limit: highest.to_string(),
             advice: format!("Use a leverage from 1 to {highest} for {}.", self.name),
         })
+    }
+}
+
+/// Makes the refusal of a market that does not exist or accepts no orders.
+fn not_open(name: &str) -> Violation {
+    Violation {
+        code: TradeCode::MarketUnknown,
+        limit: name.to_owned(),
+        advice: "Use the name of an open market of Lighter, such as BTC or ETH/USDC.".to_owned(),
     }
 }
 

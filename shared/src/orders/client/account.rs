@@ -206,7 +206,8 @@ impl TradeClient {
             Wire::Lighter(client) => {
                 let index = client.account_index();
                 let index = index.ok_or_else(|| not_offered("no account is named"))?;
-                self.ask(tenant, 1, || Box::pin(client.leverage(index, name))).await
+                let weight = self.with_markets(1);
+                self.ask(tenant, weight, || Box::pin(client.leverage(index, name))).await
             }
         }
     }

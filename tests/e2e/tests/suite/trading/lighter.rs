@@ -1,6 +1,7 @@
 //! Orders on Lighter with a key that the caller brings, over HTTP.
 
 mod keys;
+mod limits;
 mod lost;
 
 use e2e::lighter::{
@@ -72,7 +73,11 @@ async fn market_order_fills_and_the_account_shows_it() {
     for query in [format!("accountIndex={ACCOUNT}"), format!("walletAddress={OWNER}")] {
         let balances = app.get(&format!("/api/trading/lighter/balances?{query}")).await;
         assert_eq!(balances.status, 200, "{balances:?}");
-        assert_eq!(balances.text("/data/balances/0/asset"), "USDC");
+        for (row, pocket) in [(0, "PERPS"), (1, "SPOT")] {
+            assert_eq!(balances.text(&format!("/data/balances/{row}/asset")), "USDC");
+            let stated = balances.text(&format!("/data/balances/{row}/accountType"));
+            assert_eq!(stated, pocket, "{balances:?}");
+        }
         assert_eq!(balances.text("/data/address").to_lowercase(), OWNER);
     }
     // The whole position, with the quantity zero.
@@ -224,6 +229,21 @@ async fn leverage_is_set_within_the_limit_of_the_market() {
         (422, "LEVERAGE_OUT_OF_RANGE"),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn inactive_market_can_be_listed_and_emptied() {
+    let app = start_stored().await;
+    let listed = send(&app, Method::GET, "orders?symbol=OLD", None).await;
+    assert_eq!((listed.status, &listed.body["count"]), (200, &json!(0)), "{listed:?}");
+    let positions = format!("/api/trading/lighter/positions/{ACCOUNT}?symbol=OLD");
+    let positions = app.get(&positions).await;
+    assert_eq!((positions.status, &positions.body["totalPositions"]), (200, &json!(0)));
+    let cancelled = send(&app, Method::DELETE, "orders?symbol=OLD", None).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    let body = json!({ "symbol": "OLD", "leverage": 2, "marginMode": "CROSS" });
+    let refused = send(&app, Method::POST, "leverage", Some(body)).await;
+    assert_eq!((refused.status, refused.text("/code")), (422, "MARKET_UNKNOWN"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -52,6 +52,8 @@ pub struct Market {
     pub default_margin: u32,
     /// The present price: the mark price, or that of the last trade. `None` before the first trade.
     pub price: Option<Decimal>,
+    /// Whether the price is the mark price.
+    pub has_mark: bool,
 }
 
 impl Markets {
@@ -118,6 +120,7 @@ impl Market {
         let last = value.get("last_trade_price").map(Value::to_string);
         let last =
             last.and_then(|text| Decimal::parse(text.strip_suffix(".0").unwrap_or(&text)).ok());
+        let mark = decimal("mark_price").filter(|price| !price.is_zero());
         Some(Self {
             id: u16::try_from(number("market_id")?).ok()?,
             name: text("symbol")?.parse::<SymbolText>().ok()?.into(),
@@ -133,7 +136,8 @@ impl Market {
             max_value: decimal("order_quote_limit").filter(|limit| !limit.is_zero()),
             min_margin: margin("min_initial_margin_fraction"),
             default_margin: margin("default_initial_margin_fraction"),
-            price: decimal("mark_price").or(last).filter(|price| !price.is_zero()),
+            price: mark.or(last).filter(|price| !price.is_zero()),
+            has_mark: mark.is_some(),
         })
     }
 

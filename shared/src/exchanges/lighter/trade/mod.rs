@@ -13,6 +13,7 @@
 
 pub mod account;
 pub mod answer;
+pub mod book;
 mod keys;
 pub mod markets;
 pub mod read;

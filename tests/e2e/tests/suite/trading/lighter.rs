@@ -88,6 +88,17 @@ async fn market_order_fills_and_the_account_shows_it() {
 }
 
 #[tokio::test]
+async fn market_order_is_bounded_from_the_book() {
+    let app = start_stored().await;
+    let quote = |price: &str| (price.to_owned(), "1".to_owned());
+    // The last trade was at 60000.
+    let (bid, ask) = (quote("50000"), quote("70000"));
+    assert!(app.stack.lighter_sim.set_liquidity("BTC", &[bid], &[ask]));
+    let reply = place(&app, market("far", "BUY")).await;
+    assert_eq!((reply.status, reply.text("/data/status")), (200, "FILLED"), "{reply:?}");
+}
+
+#[tokio::test]
 async fn each_type_of_order_is_placed() {
     let app = start_stored().await;
     assert_eq!(place(&app, market("position", "BUY")).await.status, 200);

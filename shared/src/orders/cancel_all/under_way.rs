@@ -127,7 +127,7 @@ mod tests {
     const NOW_MS: u64 = 1_790_000_000_000;
 
     #[test]
-    fn lighter_nonce_ahead_of_the_time_is_not_the_time_of_signing() {
+    fn nonce_ahead_of_the_clock_is_not_the_signing_time() {
         let account = TradingAccount {
             tenant: Tenant::local(),
             wallet_id: lighter_account_id(MAINNET, 7),

@@ -96,7 +96,7 @@ fn reason_of_a_failed_transaction_is_read_in_each_form() {
 }
 
 #[test]
-fn newest_order_of_a_client_id_is_the_open_one_or_the_last() {
+fn newest_order_of_a_client_id_is_open_or_last() {
     let of = |index: u64, client: u64, status: &str| {
         let mut value = stated();
         value["order_index"] = index.into();

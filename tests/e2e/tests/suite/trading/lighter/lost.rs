@@ -132,7 +132,7 @@ async fn client_order_index_in_use_is_looked_up() {
 }
 
 #[tokio::test]
-async fn client_order_index_in_use_without_an_order_is_unknown() {
+async fn unlisted_client_order_index_stays_unknown() {
     let h = harness().await;
     assert!(h.app.stack.lighter_sim.set_rule("refuseNext", "21728 client order index exists"));
     let reply = h.call(&h.proxy.process(), &placing("unlisted")).await.unwrap();

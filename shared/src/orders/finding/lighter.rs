@@ -3,12 +3,16 @@
 
 use super::{ChangeFound, FindFault, Finder, KnownId, has_values};
 use crate::exchanges::lighter::trade::read::Executed;
-use crate::exchanges::trade::{ExchangeOrder, Placed, TradeCode};
+use crate::exchanges::trade::{ExchangeOrder, Placed, TradeCode, TradeRefusal};
 use crate::orders::client::call::Entry;
 use crate::orders::outcome::Outcome;
 use crate::store::{Change, OrderRecord, StoredOutcome, Submission};
 use crate::trading::decimal::Decimal;
 use crate::trading::order::{OrderStatus, OrderType};
+
+/// How far the clocks of the exchange and of the service are assumed to differ at most, in
+/// milliseconds.
+const MAX_SKEW_MS: u64 = 60_000;
 
 /// The word for the status of an order whose transaction was executed, and which was not read.
 const EXECUTED: &str = "executed";
@@ -45,7 +49,7 @@ impl Finder<'_> {
             Executed::Absent => return self.lighter_by_index(record, submission, until_ms).await,
             Executed::Pending => return Err(FindFault::Pending),
             Executed::Failed(refusal) if refusal.code == TradeCode::ClientIdTaken => {
-                return self.lighter_of_index(record, until_ms).await;
+                return self.lighter_taken(record, &refusal, until_ms).await;
             }
             Executed::Failed(refusal) => {
                 return Ok(Some(Outcome::refused(&refusal, self.trader.now_ms())));
@@ -83,26 +87,38 @@ impl Finder<'_> {
         until_ms: u64,
     ) -> Result<Option<Outcome>, FindFault> {
         if self.key.is_some()
-            && let Some(outcome) = self.lighter_of_index(record, until_ms).await?
+            && let Some(order) = self.lighter_of_index(record).await?
+            && !is_earlier(&order, record)
         {
-            return Ok(Some(outcome));
+            return self.outcome_of(record, &order, until_ms).await.map(Some);
         }
         self.ensure_provable(submission)?;
         Ok(None)
     }
 
-    /// Returns the outcome of the order that has the client order index of a record. It needs the
-    /// caller's key. `None` means that the exchange lists no such order now.
+    /// Returns the outcome of an order that the exchange refused because its client order index is in
+    /// use: that of the order with the index, or the refusal if that order is from before this one. It
+    /// needs the caller's key. `None` means that the exchange lists no order with the index now.
+    pub(in crate::orders) async fn lighter_taken(
+        &self,
+        record: &OrderRecord,
+        refusal: &TradeRefusal,
+        until_ms: u64,
+    ) -> Result<Option<Outcome>, FindFault> {
+        let Some(order) = self.lighter_of_index(record).await? else { return Ok(None) };
+        if is_earlier(&order, record) {
+            return Ok(Some(Outcome::refused(refusal, self.trader.now_ms())));
+        }
+        self.outcome_of(record, &order, until_ms).await.map(Some)
+    }
+
+    /// Looks up the order that has the client order index of a record.
     async fn lighter_of_index(
         &self,
         record: &OrderRecord,
-        until_ms: u64,
-    ) -> Result<Option<Outcome>, FindFault> {
+    ) -> Result<Option<Box<ExchangeOrder>>, FindFault> {
         let id = KnownId::at(self.account, record, record.generation);
-        match self.find(&record.symbol.name, id.lookup()).await? {
-            Some(order) => self.outcome_of(record, &order, until_ms).await.map(Some),
-            None => Ok(None),
-        }
+        Ok(self.find(&record.symbol.name, id.lookup()).await?)
     }
 
     /// Returns an error if the bytes can no longer execute, and the exchange stated another hash for
@@ -143,6 +159,12 @@ impl Finder<'_> {
             }
         }
     }
+}
+
+/// Returns whether an order is from before a record. The caller can use its id again when the record
+/// of the earlier order has expired, and the index is the same then.
+const fn is_earlier(order: &ExchangeOrder, record: &OrderRecord) -> bool {
+    order.at_ms > 0 && order.at_ms.saturating_add(MAX_SKEW_MS) < record.created_at_ms
 }
 
 /// Returns an order with the values of a change that was made, as far as the record has them.

@@ -5,6 +5,7 @@ use domain::ids::Exchange;
 use crate::exchanges::trade::{Sent, TradeCode, Unresolved};
 use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Entry, Outgoing, SentOrder};
+use crate::orders::finding::Finder;
 use crate::orders::outcome::{Outcome, merged};
 use crate::orders::plan::{Planned, Signing, legs_of};
 use crate::orders::resolve::{Case, GRACE_MS, REQUEST_WAIT_MS, Resolution, harmless_from};
@@ -64,7 +65,16 @@ impl Trader {
             // The order of that id can be this one, so a lookup decides.
             Sent::Refused(refusal) if refusal.code == TradeCode::ClientIdTaken => {
                 tracing::warn!(text = refusal.text, "the exchange has the id of an order already");
-                return self.resolve_sent(account, view, records, until_ms).await;
+                let key = self.key_to_ask(view).await?;
+                let finder = Finder { trader: self, account, view, key: key.as_ref() };
+                let lead = records.first().ok_or(TradeError::NoOrder)?;
+                let taken = finder.lighter_taken(lead, &refusal, until_ms).await;
+                match taken {
+                    Ok(Some(outcome)) => vec![outcome; records.len()],
+                    Ok(None) | Err(_) => {
+                        return self.resolve_sent(account, view, records, until_ms).await;
+                    }
+                }
             }
             Sent::Refused(refusal) => {
                 let refused = Outcome::refused(&refusal, self.now_ms());

@@ -132,6 +132,17 @@ async fn client_order_index_in_use_is_looked_up() {
 }
 
 #[tokio::test]
+async fn earlier_order_of_a_reused_id_is_not_the_lost_one() {
+    let h = harness().await;
+    assert_eq!(h.call(&h.proxy.process(), &placing("reused")).await.unwrap().status, 200);
+    // The record of the first order has expired, and the order still rests.
+    h.app.clock.advance_ms(8 * 24 * 60 * 60 * 1_000);
+    let process = h.proxy.process_with(fail_first(SEND, 9, Fault::Reset));
+    let reply = h.call(&process, &placing("reused")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+}
+
+#[tokio::test]
 async fn unlisted_client_order_index_stays_unknown() {
     let h = harness().await;
     assert!(h.app.stack.lighter_sim.set_rule("refuseNext", "21728 client order index exists"));

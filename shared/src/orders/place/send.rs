@@ -8,7 +8,9 @@ use crate::orders::client::call::{Entry, Outgoing, SentOrder};
 use crate::orders::finding::Finder;
 use crate::orders::outcome::{Outcome, merged};
 use crate::orders::plan::{Planned, Signing, legs_of};
-use crate::orders::resolve::{Case, GRACE_MS, REQUEST_WAIT_MS, Resolution, harmless_from};
+use crate::orders::resolve::{
+    Case, GRACE_MS, REQUEST_WAIT_MS, Resolution, harmless_from, with_stated_hash,
+};
 use crate::orders::{TradeError, Trader};
 use crate::store::{OrderRecord, Submission, TradingAccount, TradingView};
 use crate::trading::ids::Leg;
@@ -149,7 +151,7 @@ impl Trader {
         lead: OrderRecord,
         stated: &str,
     ) -> Result<OrderRecord, TradeError> {
-        let Some(named) = lead.with_stated_hash(stated) else { return Ok(lead) };
+        let Some(named) = with_stated_hash(&lead, stated) else { return Ok(lead) };
         match self.store.note_stated_hash(account, &named, self.random.uuid()?).await {
             Ok(noted) => Ok(noted),
             Err(error) => {

@@ -305,21 +305,6 @@ impl OrderRecord {
         change.map(|change| &change.submission)
     }
 
-    /// Returns the record with the hash that Lighter states for the submission under way. `None` when
-    /// it is the signed hash, or when no outcome is open.
-    #[must_use]
-    pub fn with_stated_hash(&self, stated: &str) -> Option<Self> {
-        self.unresolved().filter(|submission| submission.hash.as_deref() != Some(stated))?;
-        let mut record = self.clone();
-        let submission = if record.state.is_unresolved() {
-            record.submission.as_mut()
-        } else {
-            record.change.as_mut().map(|change| &mut change.submission)
-        };
-        submission?.stated_hash = Some(stated.to_owned());
-        Some(record)
-    }
-
     /// Returns whether every outcome is known.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {

@@ -139,6 +139,10 @@ pub enum TradeCode {
     RegionBlocked,
     /// The exchange requires a newer form of signatures.
     SignerOutdated,
+    /// An order with the client's id exists. It can be this one.
+    ClientIdTaken,
+    /// The exchange or the market does not accept the order now. A later attempt can succeed.
+    TryLater,
     /// Any other refusal; the text may be meaningful to the caller.
     OrderRejected,
 }

@@ -32,6 +32,9 @@ const LOOKUPS: usize = 8;
 /// Number of orders that one action cancels on Hyperliquid.
 const BATCH: usize = 100;
 
+/// Maximum number of signatures of one transaction of Lighter whose nonce is overtaken.
+const SIGNATURES: u32 = 3;
+
 /// Number of lists of open orders that are cancelled. Another list follows if an order was filled,
 /// changed or placed meanwhile.
 const PASSES: u32 = 3;
@@ -210,7 +213,11 @@ impl Trader {
                 Some(id) => finder.find(&market.name, id).await.ok().flatten(),
                 None => None,
             };
-            match found {
+            // A later order can have the client's id of an ended one.
+            let is_same = |found: &ExchangeOrder| {
+                account.exchange != Exchange::Lighter || found.order_id == order.order_id
+            };
+            match found.filter(|found| is_same(found)) {
                 Some(found) => (*found, None),
                 None => (order, Some(OrderStatus::Unknown)),
             }
@@ -262,15 +269,27 @@ impl Trader {
         market: &StoredSymbol,
     ) -> Result<(), TradeError> {
         let Signer { account, key, .. } = signer;
-        self.client.take(&account.tenant, CALL_WEIGHT).await?;
-        let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
         let market_index = Some(market_index(market)?);
-        let action = LighterAction::CancelAllOrders(LighterCancelAll::Now { market_index });
-        let signed = client.sign(key.caller()?, action, nonce)?;
-        let sent = client.send(&signed.body, &signed.hash).await;
-        self.client.note_sent(&sent).await;
+        let mut attempt = 1;
+        let sent = loop {
+            self.client.take(&account.tenant, CALL_WEIGHT).await?;
+            let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
+            let action = LighterAction::CancelAllOrders(LighterCancelAll::Now { market_index });
+            let signed = client.sign(key.caller()?, action, nonce)?;
+            let sent = client.send(&signed.body, &signed.hash).await;
+            self.client.note_sent(&sent).await;
+            // A later nonce was faster: these bytes were not executed.
+            let is_overtaken = matches!(
+                &sent,
+                Sent::Refused(refusal) if refusal.code == TradeCode::NonceTooLow
+            );
+            if !is_overtaken || attempt == SIGNATURES {
+                break sent;
+            }
+            attempt += 1;
+        };
         match sent {
-            Sent::Accepted(()) => match self.client.executed(&account.tenant, &signed.hash).await {
+            Sent::Accepted(hash) => match self.client.executed(&account.tenant, &hash).await {
                 Ok(Executed::Done) => Ok(()),
                 Ok(Executed::Failed(refusal)) => {
                     Err(TradeError::Refused { client_order_id: None, refusal })

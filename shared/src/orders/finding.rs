@@ -43,6 +43,10 @@ pub(super) enum FindFault {
     /// The exchange has the transaction, and has not executed it yet.
     #[error("the exchange has not executed the transaction yet")]
     Pending,
+    /// The exchange took the transaction under another hash than the signed one, and does not find
+    /// it by that hash. That proves nothing.
+    #[error("the exchange does not find the transaction by the hash that it stated")]
+    OtherHash,
 }
 
 /// The id under which the exchange has an order.

@@ -38,6 +38,7 @@ use crate::store::{LastLeverage, LeverageRecord, StoredSymbol, TradingAccount, T
 use crate::trading::order::SymbolText;
 use crate::trading::policy::check_leverage;
 use known::Known;
+use send::LEASE_MS;
 
 /// The wait between two reads that confirm a change, in milliseconds.
 const BETWEEN_READS_MS: u64 = 1_000;
@@ -138,8 +139,12 @@ impl Trader {
             let code = TradeCode::NotOffered;
             return Err(BrokenRule { index: 0, code, symbol, limit, advice }.into());
         }
-        if let (Market::Lighter(market), Some(leverage)) = (&market, change.leverage) {
-            market.margin_of(leverage).map_err(|violation| of_violation(violation, symbol))?;
+        if let Market::Lighter(market) = &market {
+            let broken = |violation| of_violation(violation, symbol);
+            market.ensure_active().map_err(broken)?;
+            if let Some(leverage) = change.leverage {
+                market.margin_of(leverage).map_err(broken)?;
+            }
         }
         let market = market.stored();
         self.check_leverage(&view, &market, change.leverage)?;
@@ -202,8 +207,8 @@ impl Trader {
     async fn end(&self, setting: &Setting<'_>, open: &LeverageRecord) -> Result<(), TradeError> {
         let unknown = |cause: String| TradeError::LeverageUnknown { cause };
         if setting.account.exchange == Exchange::Lighter {
-            // The call ends by its expiry, which follows its nonce: a time.
-            let end_ms = open.nonce.saturating_add(LIGHTER_VALID_MS + LIGHTER_MARGIN_MS);
+            // The call ends by its expiry. Its nonce can be ahead of the time by any amount.
+            let end_ms = lighter_end_ms(open);
             return match end_ms.saturating_sub(self.now_ms()).div_ceil(1_000) {
                 0 => Ok(()),
                 retry_after_s => Err(TradeError::LeverageInProgress { retry_after_s }),
@@ -254,6 +259,13 @@ impl Trader {
         }
         Err(unknown("the exchange accepted the change, but states other values".to_owned()))
     }
+}
+
+/// Returns when a call of Lighter can no longer execute, Unix milliseconds. It is signed when its
+/// record is written.
+const fn lighter_end_ms(open: &LeverageRecord) -> u64 {
+    let signed_at_ms = open.lease_until_ms.saturating_sub(LEASE_MS);
+    signed_at_ms.saturating_add(LIGHTER_VALID_MS + LIGHTER_MARGIN_MS)
 }
 
 /// Returns the error of a request whose calls had this effect. Once a call can have changed

@@ -87,7 +87,7 @@ pub(super) fn change_outcome(
             let refusal = Some(stored_refusal(&refusal, now_ms));
             Ok(record.change_settled(OrderState::Refused, old, refusal, revision, now_ms))
         }
-        Entry::Placed(_) | Entry::Unknown => {
+        Entry::Placed(_) | Entry::Taken(_) | Entry::Unknown => {
             let before = found.old.as_deref().map(|old| old.filled);
             let made = Made { placed: Placed::from(new), size: Some(new.quantity), before };
             made.settled(record, revision, now_ms)

@@ -25,13 +25,16 @@ use super::target::Target;
 use super::view::{OrderView, of_exchange};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
-use crate::exchanges::trade::ExchangeOrder;
+use crate::exchanges::trade::{ExchangeOrder, TradeCode};
 use crate::store::{Change, OrderRecord, OrderState, Reserving, Seen, SubmissionKind};
 use crate::trading::decimal::Decimal;
 use crate::trading::ids::OrderName;
 use crate::trading::order::{ChangeRequest, OrderFault, SymbolText};
 use crate::trading::policy::{Priced, Slippage};
 use call::ChangePlan;
+
+/// Maximum number of signatures of a change whose nonce is overtaken.
+const SIGNATURES: u32 = 3;
 
 /// A change that a caller requests.
 #[derive(Clone, Copy)]
@@ -58,6 +61,31 @@ impl Trader {
         symbol: Option<&SymbolText>,
     ) -> Result<OrderView, TradeError> {
         let until_ms = self.now_ms() + REQUEST_MS;
+        let mut attempt = 1;
+        loop {
+            let modified =
+                self.modify_once(caller, wallet, order, (change, symbol), until_ms).await;
+            // A later nonce was faster: the change was not made, and can be signed again.
+            let is_overtaken = matches!(
+                &modified,
+                Err(TradeError::Refused { refusal, .. }) if refusal.code == TradeCode::NonceTooLow
+            );
+            if !is_overtaken || attempt == SIGNATURES || self.now_ms() >= until_ms {
+                return modified;
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Changes an order with one signature.
+    async fn modify_once(
+        &self,
+        caller: &Caller,
+        wallet: &WalletRef,
+        order: &OrderName,
+        (change, symbol): (&ChangeRequest, Option<&SymbolText>),
+        until_ms: u64,
+    ) -> Result<OrderView, TradeError> {
         let mut target = self.target(caller, wallet, order, symbol).await?;
         ensure_not_frozen(target.view.wallet.as_ref())?;
         self.settle_target(&mut target).await?;

@@ -46,7 +46,7 @@ impl Outcome {
                 Self { state: OrderState::Placed, stored: Some(stored) }
             }
             Entry::Refused(refusal) => Self::refused(refusal, at_ms),
-            Entry::Unknown => Self::UNKNOWN,
+            Entry::Taken(_) | Entry::Unknown => Self::UNKNOWN,
         }
     }
 
@@ -87,13 +87,13 @@ fn stored_leg(leg: Leg, entry: &Entry) -> Option<StoredLeg> {
     let (order_id, exchange_status) = match entry {
         Entry::Placed(placed) => (placed.order_id.clone(), placed.exchange_status.clone()),
         Entry::Refused(_) => (None, REJECTED.to_owned()),
-        Entry::Unknown => (None, "unknown".to_owned()),
+        Entry::Taken(_) | Entry::Unknown => (None, "unknown".to_owned()),
     };
     Some(StoredLeg { kind, order_id, exchange_status })
 }
 
 /// The words of the stored codes. They must not change.
-const WORDS: [(TradeCode, &str); 27] = [
+const WORDS: [(TradeCode, &str); 29] = [
     (TradeCode::RegionBlocked, "regionBlocked"),
     (TradeCode::SignerOutdated, "signerOutdated"),
     (TradeCode::AgentUnknown, "agentUnknown"),
@@ -120,6 +120,8 @@ const WORDS: [(TradeCode, &str); 27] = [
     (TradeCode::SignatureFault, "signatureFault"),
     (TradeCode::OurFault, "ourFault"),
     (TradeCode::BuilderNotApproved, "builderNotApproved"),
+    (TradeCode::ClientIdTaken, "clientIdTaken"),
+    (TradeCode::TryLater, "tryLater"),
     (TradeCode::OrderRejected, "orderRejected"),
 ];
 

@@ -306,9 +306,17 @@ impl Trader {
         let markets = self.markets(tenant);
         let (request, named) = (&named.request, named.clone());
         let market = markets.find(&request.symbol).await?;
+        if let Market::Lighter(inner) = &market {
+            inner.ensure_active().map_err(|rule| of_violation(rule, &request.symbol))?;
+        }
         let is_market = request.order_type == OrderType::Market;
-        let requires_price = value::requires_price(&market, request);
-        let price = if requires_price { markets.price(&market).await? } else { None };
+        let price = if is_market {
+            markets.price_of_execution(&market, request.side).await?
+        } else if value::requires_price(&market, request) {
+            markets.price(&market).await?
+        } else {
+            None
+        };
         let is_in_dollars = markets.is_in_dollars(&market).await?;
         match market {
             Market::Aster(ref inner) => {

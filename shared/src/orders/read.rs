@@ -138,7 +138,9 @@ impl Trader {
             Ok(Some(view)) => return Ok(view),
             Ok(None) => {}
             Err(FindFault::Ask(error)) => return Err(error.into()),
-            Err(other @ (FindFault::OtherOrder { .. } | FindFault::Pending)) => {
+            Err(
+                other @ (FindFault::OtherOrder { .. } | FindFault::Pending | FindFault::OtherHash),
+            ) => {
                 return Err(unknown(std::slice::from_ref(record), other.to_string(), 1));
             }
         }

@@ -25,7 +25,7 @@ use crate::store::{
 pub(super) use crate::trading::ledger::READ_LAG_MS;
 pub(super) use case::{Case, GRACE_MS, Next, REQUEST_WAIT_MS, Resolution};
 use case::{Failed, Stop};
-pub(super) use fence::harmless_from;
+pub(super) use fence::{harmless_from, with_stated_hash};
 
 impl Trader {
     /// Takes over the lease of orders whose lease has ended. `None` means that another call was

@@ -164,6 +164,7 @@ pub(crate) fn submission(kind: SubmissionKind, members: &[&OrderRecord]) -> Subm
         members: members.iter().map(|record| record.client_order_id.clone()).collect(),
         fenced: false,
         hash: None,
+        stated_hash: None,
     }
 }
 

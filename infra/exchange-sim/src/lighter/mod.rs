@@ -47,6 +47,18 @@ impl Network {
     }
 }
 
+/// The hash that a response states for a transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StatedHash {
+    /// The hash that was signed.
+    #[default]
+    Own,
+    /// Another one, by which the transaction is found.
+    Other,
+    /// Another one, by which nothing is found.
+    Lost,
+}
+
 /// Rules that tests can change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
@@ -63,6 +75,8 @@ pub struct Rules {
     pub pending_ms: u64,
     /// Code and text with which the sequencer refuses the next transaction.
     pub refuse_next: Option<(u32, String)>,
+    /// The hash that the response to a transaction states.
+    pub hash: StatedHash,
 }
 
 impl Default for Rules {
@@ -74,6 +88,7 @@ impl Default for Rules {
             outdated: false,
             pending_ms: 0,
             refuse_next: None,
+            hash: StatedHash::Own,
         }
     }
 }
@@ -147,14 +162,17 @@ impl Exchange {
     }
 
     /// Changes one rule by its name: `region` (`open`, `restricted`), `sdk` (`current`,
-    /// `outdated`), `tier` (`premium`, `standard`), `pendingMs` (a number) or `refuseNext` (a code
-    /// and a text). Returns false for another name or value.
+    /// `outdated`), `tier` (`premium`, `standard`), `pendingMs` (a number), `refuseNext` (a code and
+    /// a text) or `hash` (`own`, `other`, `lost`). Returns false for another name or value.
     pub fn set_rule(&self, name: &str, value: &str) -> bool {
         let mut rules = lock(&self.0.rules);
         match (name, value) {
             ("region", "open" | "restricted") => rules.restricted = value == "restricted",
             ("sdk", "current" | "outdated") => rules.outdated = value == "outdated",
             ("tier", "premium" | "standard") => rules.standard = value == "standard",
+            ("hash", "own") => rules.hash = StatedHash::Own,
+            ("hash", "other") => rules.hash = StatedHash::Other,
+            ("hash", "lost") => rules.hash = StatedHash::Lost,
             ("pendingMs", _) => match value.parse() {
                 Ok(ms) => rules.pending_ms = ms,
                 Err(_) => return false,

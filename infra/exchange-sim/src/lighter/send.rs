@@ -10,7 +10,7 @@ use super::refusal::{
 use super::routes::Parameters;
 use super::trade::{self, Executed};
 use super::wire::{self, SKIP_NONCE, Tx};
-use super::{Exchange, proof};
+use super::{Exchange, StatedHash, proof};
 use crate::lock;
 use crate::market::Engine;
 
@@ -29,13 +29,25 @@ pub(super) fn one(
     let (tx_type, info) = (parameters.text("tx_type")?, parameters.text("tx_info")?);
     exchange.settle(now);
     let tx = wire::parse(tx_type, info)?;
-    {
+    let stated = {
         let mut book = lock(&exchange.0.book);
         let hash = exchange.check(&book, &tx, None, now)?;
-        exchange.accept(&mut book, &hash, &tx, info, now);
-    }
+        let (known, stated) = named(&hash, exchange.rules().hash);
+        exchange.accept(&mut book, &known, &tx, info, now);
+        stated
+    };
     exchange.settle(now);
-    Ok(accepted(exchange, json!(exchange.hash(&tx)), now))
+    Ok(accepted(exchange, json!(stated), now))
+}
+
+/// Returns the hash by which a transaction is found, and the one that the response states.
+fn named(hash: &str, rule: StatedHash) -> (String, String) {
+    let other: String = hash.chars().rev().collect();
+    match rule {
+        StatedHash::Own => (hash.to_owned(), hash.to_owned()),
+        StatedHash::Other => (other.clone(), other),
+        StatedHash::Lost => (other, "0".repeat(hash.len())),
+    }
 }
 
 /// Accepts several transactions of one key, or none.
@@ -98,10 +110,6 @@ fn accepted(exchange: &Exchange, hashes: Value, now: u64) -> Value {
 }
 
 impl Exchange {
-    fn hash(&self, tx: &Tx) -> String {
-        proof::text(&tx.hash(self.0.network.chain_id()))
-    }
-
     /// Checks what the API checks, and returns the hash. `before` is the transaction before it in a
     /// batch.
     fn check(

@@ -9,6 +9,9 @@ use crate::exchanges::budget::Busy;
 use crate::exchanges::trade::{TradeCode, TradeRefusal};
 use crate::orders::CredentialGap;
 
+/// When a retry is worth it after a refusal about the moment, in seconds.
+const TRY_LATER_S: u64 = 5;
+
 /// Returns the published code and text of a refusal that the caller can understand from the order
 /// alone. `None` for every other meaning.
 pub(super) const fn named(code: TradeCode) -> Option<(&'static str, &'static str)> {
@@ -38,7 +41,7 @@ pub(super) const fn named(code: TradeCode) -> Option<(&'static str, &'static str
         TradeCode::MarginModeLocked => {
             ("MARGIN_MODE_LOCKED", "Margin mode cannot change in this market")
         }
-        TradeCode::BuilderNotApproved | TradeCode::OrderRejected => {
+        TradeCode::BuilderNotApproved | TradeCode::ClientIdTaken | TradeCode::OrderRejected => {
             ("ORDER_REJECTED", "Order was refused by the exchange")
         }
         TradeCode::AgentUnknown
@@ -51,7 +54,8 @@ pub(super) const fn named(code: TradeCode) -> Option<(&'static str, &'static str
         | TradeCode::SignatureFault
         | TradeCode::OurFault
         | TradeCode::RegionBlocked
-        | TradeCode::SignerOutdated => return None,
+        | TradeCode::SignerOutdated
+        | TradeCode::TryLater => return None,
     })
 }
 
@@ -72,6 +76,7 @@ pub(super) fn refused(exchange: Exchange, action: Action, refusal: &TradeRefusal
             return busy(failed, Busy::Limited { retry_after_s });
         }
         TradeCode::Expired | TradeCode::NonceTooLow => attempt_refused(failed),
+        TradeCode::TryLater => attempt_refused(failed).retry_after(TRY_LATER_S),
         TradeCode::RegionBlocked => region_blocked(),
         TradeCode::SignerOutdated => signer_outdated(failed),
         TradeCode::SignatureFault | TradeCode::OurFault => {

@@ -23,7 +23,7 @@ use http::{HeaderName, HeaderValue};
 use platform::env::ConfigError;
 use tower::Layer;
 
-use self::given::{Given, Source};
+use self::given::Given;
 use super::desk::{Desk, failed};
 use super::error::{Action, no_credential};
 use crate::api::error::ApiError;
@@ -88,12 +88,12 @@ impl<S> Layer<S> for LighterKeys {
 }
 
 async fn run(State(keys): State<LighterKeys>, request: Request, next: Next) -> Response {
-    let (request, source) = match keys.with_key(request).await {
+    let (request, has_key_in_query) = match keys.with_key(request).await {
         Ok(ready) => ready,
         Err(error) => return without_store(error.into_response()),
     };
     let mut response = without_store(next.run(request).await);
-    if source == Source::Query {
+    if has_key_in_query {
         response.headers_mut().insert(DEPRECATION, DEPRECATED_SINCE);
         response.headers_mut().insert(WARNING, QUERY_WARNING);
     }
@@ -116,17 +116,18 @@ fn without_store(mut response: Response) -> Response {
 }
 
 impl LighterKeys {
-    /// Returns the request without a key, and with the orders that sign with it.
-    async fn with_key(&self, request: Request) -> Result<(Request, Source), ApiError> {
+    /// Returns the request without a key, and with the orders that sign with it, and whether a part of
+    /// the key was in the query.
+    async fn with_key(&self, request: Request) -> Result<(Request, bool), ApiError> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, &()).await?;
         let body = axum::body::to_bytes(Body::new(body), usize::MAX).await;
         let body = body.map_err(|_| ApiError::unreadable_body(http::StatusCode::BAD_REQUEST))?;
         let (given, body) = Given::take(&mut parts, &body)?;
-        if given.source == Source::Query && !self.in_query {
+        let has_key_in_query = given.has_key_in_query();
+        if has_key_in_query && !self.in_query {
             return Err(key_in_query_refused());
         }
-        let source = given.source;
         let credential = self.credential(&caller, given).await?;
         let (trader, wallet) = self.trader.with_key(credential).ok_or_else(ApiError::no_route)?;
         let domain::ids::WalletRef::Wallet(account) = wallet else {
@@ -140,7 +141,7 @@ impl LighterKeys {
             parts.headers.insert(CONTENT_LENGTH, body.len().into());
         }
         parts.extensions.insert(Desk(trader));
-        Ok((Request::from_parts(parts, Body::from(body)), source))
+        Ok((Request::from_parts(parts, Body::from(body)), has_key_in_query))
     }
 
     async fn credential(&self, caller: &Caller, given: Given) -> Result<Arc<Credential>, ApiError> {

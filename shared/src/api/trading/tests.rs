@@ -189,6 +189,8 @@ fn refusal_of_the_exchange_has_its_status_and_code() {
         (TradeCode::OurFault, 500, "INTERNAL"),
         (TradeCode::OrderRejected, 422, "ORDER_REJECTED"),
         (TradeCode::BuilderNotApproved, 422, "ORDER_REJECTED"),
+        (TradeCode::ClientIdTaken, 422, "ORDER_REJECTED"),
+        (TradeCode::TryLater, 502, "EXCHANGE_REJECTED"),
     ] {
         let error = trade(refused(code));
         assert_eq!((error.status, error.code), (status, published), "{code:?}");

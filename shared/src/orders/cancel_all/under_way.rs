@@ -1,7 +1,10 @@
 //! The wallet's own orders whose outcome is unknown when all orders of a market are cancelled: their
 //! bytes can still arrive.
 
+use domain::ids::Exchange;
+
 use super::Signer;
+use crate::exchanges::lighter::trade::VALID_MS as LIGHTER_VALID_MS;
 use crate::orders::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use crate::orders::{TradeError, Trader};
 use crate::store::{OrderRecord, StoredSymbol, Submission, TradingAccount};
@@ -105,7 +108,45 @@ impl Trader {
 /// Returns when a submission was signed, Unix milliseconds.
 const fn signed_at_ms(account: &TradingAccount, submission: &Submission) -> u64 {
     match account.exchange {
-        domain::ids::Exchange::Aster => submission.nonce / 1_000,
-        domain::ids::Exchange::Hyperliquid | domain::ids::Exchange::Lighter => submission.nonce,
+        Exchange::Aster => submission.nonce / 1_000,
+        Exchange::Hyperliquid => submission.nonce,
+        // The nonces of Lighter can run ahead of the time without a bound.
+        Exchange::Lighter => submission.expires_at_ms.saturating_sub(LIGHTER_VALID_MS),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::ids::Tenant;
+
+    use super::*;
+    use crate::exchanges::lighter::config::MAINNET;
+    use crate::store::{SentMethod, SubmissionKind};
+    use crate::trading::ids::lighter_account_id;
+
+    const NOW_MS: u64 = 1_790_000_000_000;
+
+    #[test]
+    fn nonce_ahead_of_the_clock_is_not_the_signing_time() {
+        let account = TradingAccount {
+            tenant: Tenant::local(),
+            wallet_id: lighter_account_id(MAINNET, 7),
+            exchange: Exchange::Lighter,
+        };
+        let submission = Submission {
+            kind: SubmissionKind::Place,
+            agent: domain::eth::Address::ZERO,
+            nonce: NOW_MS + 3_600_000,
+            method: SentMethod::Post,
+            path: String::new(),
+            body: String::new(),
+            expires_at_ms: NOW_MS + LIGHTER_VALID_MS,
+            final_at_ms: NOW_MS + LIGHTER_VALID_MS,
+            members: Vec::new(),
+            fenced: false,
+            hash: None,
+            stated_hash: None,
+        };
+        assert_eq!(signed_at_ms(&account, &submission), NOW_MS);
     }
 }

@@ -206,7 +206,8 @@ impl TradeClient {
             Wire::Lighter(client) => {
                 let index = client.account_index();
                 let index = index.ok_or_else(|| not_offered("no account is named"))?;
-                self.ask(tenant, 1, || Box::pin(client.leverage(index, name))).await
+                let weight = self.with_markets(1);
+                self.ask(tenant, weight, || Box::pin(client.leverage(index, name))).await
             }
         }
     }
@@ -249,7 +250,7 @@ impl TradeClient {
                 let signed = client.sign(key.caller()?, action, nonce)?;
                 let sent = client.send(&signed.body, &signed.hash).await;
                 self.note_sent(&sent).await;
-                return Ok(self.executed_leverage(tenant, sent, &signed.hash).await);
+                return Ok(self.executed_leverage(tenant, sent).await);
             }
             _ => return Err(TradeError::DamagedOrder("a step of another exchange")),
         };
@@ -258,14 +259,14 @@ impl TradeClient {
     }
 
     /// Returns the outcome of a change that Lighter has taken.
-    async fn executed_leverage(
-        &self,
-        tenant: &Tenant,
-        sent: Sent<()>,
-        hash: &str,
-    ) -> Sent<LeverageSet> {
-        let Sent::Accepted(()) = sent else { return changed(sent) };
-        match self.executed(tenant, hash).await {
+    async fn executed_leverage(&self, tenant: &Tenant, sent: Sent<String>) -> Sent<LeverageSet> {
+        let hash = match sent {
+            Sent::Accepted(hash) => hash,
+            Sent::Refused(refusal) => return Sent::Refused(refusal),
+            Sent::NotSent(cause) => return Sent::NotSent(cause),
+            Sent::Unknown(unresolved) => return Sent::Unknown(unresolved),
+        };
+        match self.executed(tenant, &hash).await {
             Ok(Executed::Done) => Sent::Accepted(LeverageSet::Changed),
             Ok(Executed::Failed(refusal)) => Sent::Refused(refusal),
             Ok(Executed::Absent | Executed::Pending) => {

@@ -56,6 +56,8 @@ pub(in crate::orders) enum Entry {
     Placed(Placed),
     /// The exchange refused the order.
     Refused(TradeRefusal),
+    /// The exchange has taken the order, and executes it later or not at all. Its hash names it.
+    Taken(String),
     /// The exchange may have the order.
     Unknown,
 }
@@ -69,8 +71,8 @@ pub(in crate::orders) enum Changed {
     Refused(TradeRefusal),
     /// The old order is gone, and the new one was refused.
     Lost(TradeRefusal),
-    /// The exchange has taken the change, and makes it later or not at all.
-    Taken,
+    /// The exchange has taken the change, and makes it later or not at all. Its hash names it.
+    Taken(String),
 }
 
 /// The outcome of the cancellation of one order.

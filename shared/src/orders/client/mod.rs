@@ -17,6 +17,7 @@ use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::budget::{Answered, Budget, Busy, Claim};
 use crate::exchanges::http::SKEW_MS;
+use crate::exchanges::lighter::trade::FIRST_ORDER_INDEX;
 use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, TradeCode, Unresolved};
 use crate::exchanges::{Unclear, aster};
@@ -172,7 +173,11 @@ impl TradeClient {
         let weight = match self.exchange() {
             Exchange::Aster => aster::trade::Call::GetOrder.weight(),
             Exchange::Hyperliquid => 2,
-            Exchange::Lighter => 1,
+            // By the exchange's id it asks for the open orders, then for the ended ones.
+            Exchange::Lighter if id.of_lighter().is_some_and(|id| id >= FIRST_ORDER_INDEX) => {
+                self.with_markets(2)
+            }
+            Exchange::Lighter => self.with_markets(1),
         };
         self.ask(tenant, weight, || Box::pin(self.wire.look_up(asker, symbol, id))).await
     }
@@ -188,9 +193,18 @@ impl TradeClient {
             (Exchange::Aster, Some(_)) => aster::trade::Call::OpenOrders.weight(),
             (Exchange::Aster, None) => aster::trade::Call::AllOpenOrders.weight(),
             (Exchange::Hyperliquid, _) => 20,
-            (Exchange::Lighter, _) => 1,
+            (Exchange::Lighter, _) => self.with_markets(1),
         };
         self.ask(tenant, weight, || Box::pin(self.wire.open_orders(asker, within))).await
+    }
+
+    /// Returns the weight of a question to Lighter that needs the list of markets, which the first one
+    /// of a process reads.
+    pub(super) fn with_markets(&self, weight: u64) -> u64 {
+        match &self.wire {
+            Wire::Lighter(client) if !client.has_markets() => weight + 1,
+            _ => weight,
+        }
     }
 
     /// Asks what has become of a transaction of Lighter.
@@ -295,6 +309,9 @@ impl TradeClient {
     async fn note_asked(&self, error: Option<&AskError>) {
         self.note_clock();
         let failed = match error {
+            Some(AskError::Refused(refusal)) if refusal.code == TradeCode::RegionBlocked => {
+                return self.note_blocked(&refusal.text).await;
+            }
             None
             | Some(
                 AskError::Refused(_)

@@ -159,6 +159,7 @@ impl Wire {
             members,
             fenced,
             hash,
+            stated_hash: None,
         })
     }
 
@@ -188,8 +189,10 @@ impl Wire {
             }
             Self::Lighter(client) => {
                 // The exchange has taken the transaction. What becomes of it is asked by its hash.
-                let taken = || out.orders.iter().map(|_| Entry::Unknown).collect();
-                accepted(client.send_stored(out.submission).await, |()| taken())
+                let sent = client.send_stored(out.submission).await;
+                accepted(sent, |hash| {
+                    out.orders.iter().map(|_| Entry::Taken(hash.clone())).collect()
+                })
             }
         }
     }
@@ -213,7 +216,7 @@ impl Wire {
                 accepted(sent, |order| Changed::Made(order.as_ref().into()))
             }
             Self::Lighter(client) => {
-                accepted(client.send_stored(out.submission).await, |()| Changed::Taken)
+                accepted(client.send_stored(out.submission).await, Changed::Taken)
             }
         }
     }
@@ -317,7 +320,7 @@ impl Wire {
                 let action = LighterAction::CancelOrder { market_index, index };
                 let signed = client.sign(key.caller()?, action, nonce)?;
                 let sent = client.send(&signed.body, &signed.hash).await;
-                Ok(accepted(sent, |()| Cancelled::Taken(signed.hash)))
+                Ok(accepted(sent, Cancelled::Taken))
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::orders::{REQUEST_MS, TradeError, Trader};
 use crate::store::{LeverageRecord, MAX_POLICY_AGE_MS, ORDER_KEPT_MS};
 
 /// The lease of a change, in milliseconds.
-const LEASE_MS: u64 = REQUEST_MS;
+pub(super) const LEASE_MS: u64 = REQUEST_MS;
 
 /// Number of calls that are signed for one step when a response is lost or a later nonce is faster.
 const ATTEMPTS: u32 = 2;

@@ -48,3 +48,20 @@ fn reason_of_a_refusal_is_stated_unless_an_earlier_response_was_lost() {
     assert!(matches!(after(Effect::Made), TradeError::Refused { .. }));
     assert!(matches!(after(Effect::Unknown), TradeError::LeverageUnknown { .. }));
 }
+
+#[test]
+fn end_of_a_lighter_call_does_not_follow_its_nonce() {
+    let signed_at_ms = 1_790_000_000_000;
+    let open = LeverageRecord {
+        schema: 1,
+        revision: Uuid::nil(),
+        symbol: "BTC".to_owned(),
+        agent: domain::eth::Address::ZERO,
+        nonce: signed_at_ms + 3_600_000,
+        open: true,
+        lease_until_ms: signed_at_ms + LEASE_MS,
+        expires_at_s: 0,
+        last: None,
+    };
+    assert_eq!(lighter_end_ms(&open), signed_at_ms + LIGHTER_VALID_MS + LIGHTER_MARGIN_MS);
+}

@@ -19,12 +19,13 @@ use crate::exchanges::aster::trade::{Client as AsterClient, MARKET_WEIGHT};
 use crate::exchanges::hyperliquid::trade::Client as HyperliquidClient;
 use crate::exchanges::hyperliquid::trade::account::USDC_INDEX;
 use crate::exchanges::hyperliquid::trade::markets::{self as hyperliquid, Dex};
+use crate::exchanges::lighter::trade::book::Best;
 use crate::exchanges::lighter::trade::markets as lighter;
 use crate::exchanges::trade::TradeCode;
 use crate::store::StoredSymbol;
 use crate::trading::decimal::Decimal;
 use crate::trading::dollar::is_dollar;
-use crate::trading::order::SymbolText;
+use crate::trading::order::{Side, SymbolText};
 use cache::{Age, Cache};
 
 /// Metadata of Hyperliquid.
@@ -101,6 +102,8 @@ pub(super) struct MarketCache {
     aster: Cache<aster::Markets>,
     lighter: Cache<Arc<lighter::Markets>>,
     marks: Named<Decimal>,
+    /// The best prices of Lighter's markets.
+    books: Named<Best>,
     dexs: Cache<Vec<Dex>>,
     spots: Cache<hyperliquid::Markets>,
     perps: Named<hyperliquid::Markets>,
@@ -132,11 +135,14 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Returns the market that a caller names. A name that is not in cached metadata is looked for
-    /// in metadata that is at most five seconds old.
+    /// Returns the market that a caller names. A name that is not in cached metadata, or whose market
+    /// is inactive there, is looked for in metadata that is at most five seconds old.
     pub(super) async fn find(&self, symbol: &SymbolText) -> Result<Market, TradeError> {
         match self.find_within(symbol, u64::MAX).await? {
             Err(unknown) if unknown.code == TradeCode::MarketUnknown => {
+                Ok(self.find_within(symbol, UNKNOWN_AGE_MS).await??)
+            }
+            Ok(Market::Lighter(market)) if !market.is_active => {
                 Ok(self.find_within(symbol, UNKNOWN_AGE_MS).await??)
             }
             found => Ok(found?),
@@ -274,6 +280,25 @@ impl Reading<'_> {
         }
         let tokens = self.tokens(client).await?;
         Ok(tokens.get(&index).cloned().unwrap_or_else(|| format!("token {index}")))
+    }
+
+    /// Returns the price at which a market order executes first. On Lighter it comes from the book if the
+    /// exchange states no mark price, because the last trade can be old. `None` as for
+    /// [`Reading::price`].
+    pub(super) async fn price_of_execution(
+        &self,
+        market: &Market,
+        side: Side,
+    ) -> Result<Option<Decimal>, AskError> {
+        match (&self.client.wire, market) {
+            (Wire::Lighter(client), Market::Lighter(market)) if !market.has_mark => {
+                let (cache, id) = (named(&self.cache.books, &market.name), market.id);
+                let read = self.client.ask(self.tenant, 1, || Box::pin(client.best(id)));
+                let best = cache.get(self.client.clock(), LIGHTER_PRICE_AGE, read).await?;
+                Ok(best.opposite(side))
+            }
+            _ => self.price(market).await,
+        }
     }
 
     /// Returns the market's present price: the mark price on Aster and Lighter, the middle of the book

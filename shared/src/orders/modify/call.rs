@@ -106,6 +106,7 @@ impl ChangePlan<'_> {
         index: u64,
     ) -> Result<LighterAction, BrokenRule> {
         let broken = |violation| of_violation(violation, self.symbol());
+        market.ensure_active().map_err(broken)?;
         let (price, quantity) = (self.change.price.value(), self.change.quantity.value());
         if !self.is_reducing() {
             market.check_minimum(quantity, price).map_err(broken)?;

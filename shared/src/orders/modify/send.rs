@@ -51,7 +51,10 @@ impl Trader {
             Sent::Accepted(Changed::Made(placed)) => {
                 self.made(target, plan, &record, placed).await?
             }
-            Sent::Accepted(Changed::Taken) => None,
+            Sent::Accepted(Changed::Taken(hash)) => {
+                let record = self.with_stated_hash(account, record, &hash).await?;
+                return self.resolve_sent_change(target, record, until_ms).await;
+            }
             Sent::Accepted(Changed::Refused(refusal) | Changed::Lost(refusal))
             | Sent::Refused(refusal) => {
                 let now_ms = self.now_ms();

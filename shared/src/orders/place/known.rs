@@ -101,6 +101,7 @@ pub(in crate::orders) const fn is_about_the_service(code: TradeCode) -> bool {
             | TradeCode::BuilderNotApproved
             | TradeCode::RegionBlocked
             | TradeCode::SignerOutdated
+            | TradeCode::TryLater
     )
 }
 

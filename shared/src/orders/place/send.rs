@@ -2,12 +2,15 @@
 
 use domain::ids::Exchange;
 
-use crate::exchanges::trade::{Sent, Unresolved};
+use crate::exchanges::trade::{Sent, TradeCode, Unresolved};
 use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Entry, Outgoing, SentOrder};
+use crate::orders::finding::Finder;
 use crate::orders::outcome::{Outcome, merged};
 use crate::orders::plan::{Planned, Signing, legs_of};
-use crate::orders::resolve::{Case, GRACE_MS, REQUEST_WAIT_MS, Resolution, harmless_from};
+use crate::orders::resolve::{
+    Case, GRACE_MS, REQUEST_WAIT_MS, Resolution, harmless_from, with_stated_hash,
+};
 use crate::orders::{TradeError, Trader};
 use crate::store::{OrderRecord, Submission, TradingAccount, TradingView};
 use crate::trading::ids::Leg;
@@ -50,8 +53,31 @@ impl Trader {
         {
             sent = self.client.place(Outgoing { is_first: false, ..out }).await;
         }
+        // Lighter takes a transaction before it executes it: nothing is known that could be stored.
+        if let Sent::Accepted(entries) = &sent
+            && let Some(Entry::Taken(hash)) = entries.first()
+        {
+            let lead = records.first().cloned().ok_or(TradeError::NoOrder)?;
+            let lead = self.with_stated_hash(account, lead, hash).await?;
+            let records = merged(&records, vec![lead]);
+            return self.resolve_sent(account, view, records, until_ms).await;
+        }
         let outcomes = match sent {
             Sent::Accepted(entries) => self.outcomes_of(planned, entries),
+            // The order of that id can be this one, so a lookup decides.
+            Sent::Refused(refusal) if refusal.code == TradeCode::ClientIdTaken => {
+                tracing::warn!(text = refusal.text, "the exchange has the id of an order already");
+                let key = self.key_to_ask(view).await?;
+                let finder = Finder { trader: self, account, view, key: key.as_ref() };
+                let lead = records.first().ok_or(TradeError::NoOrder)?;
+                let taken = finder.lighter_taken(lead, &refusal, until_ms).await;
+                match taken {
+                    Ok(Some(outcome)) => vec![outcome; records.len()],
+                    Ok(None) | Err(_) => {
+                        return self.resolve_sent(account, view, records, until_ms).await;
+                    }
+                }
+            }
             Sent::Refused(refusal) => {
                 let refused = Outcome::refused(&refusal, self.now_ms());
                 vec![refused; records.len()]
@@ -68,10 +94,6 @@ impl Trader {
                 return self.resolve_sent(account, view, records, until_ms).await;
             }
         };
-        // Lighter takes a transaction before it executes it: nothing is known that could be stored.
-        if outcomes.iter().all(|outcome| outcome.state.is_unresolved()) {
-            return self.resolve_sent(account, view, records, until_ms).await;
-        }
         let is_open = outcomes.iter().any(|outcome| outcome.state.is_unresolved());
         let records = self.settle(account, &records, outcomes).await?;
         if is_open {
@@ -117,6 +139,24 @@ impl Trader {
             Err(error) => {
                 tracing::warn!(%error, "the used nonce of an order is not stored");
                 Ok(lead)
+            }
+        }
+    }
+
+    /// Stores the hash under which Lighter has a submission, if it is not the signed one. If the write
+    /// fails, this call still asks by it.
+    pub(in crate::orders) async fn with_stated_hash(
+        &self,
+        account: &TradingAccount,
+        lead: OrderRecord,
+        stated: &str,
+    ) -> Result<OrderRecord, TradeError> {
+        let Some(named) = with_stated_hash(&lead, stated) else { return Ok(lead) };
+        match self.store.note_stated_hash(account, &named, self.random.uuid()?).await {
+            Ok(noted) => Ok(noted),
+            Err(error) => {
+                tracing::error!(%error, "the hash that Lighter states is not stored");
+                Ok(named)
             }
         }
     }

@@ -161,7 +161,7 @@ impl From<FindFault> for Failed {
             FindFault::Ask(error) => error.into(),
             pending @ FindFault::Pending => Self::Stop(Stop::because(&pending)),
             // Only an operator can tell what became of the order.
-            other @ FindFault::OtherOrder { .. } => {
+            other @ (FindFault::OtherOrder { .. } | FindFault::OtherHash) => {
                 Self::Stop(Stop::unresolvable(&other.to_string()))
             }
         }

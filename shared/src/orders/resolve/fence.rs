@@ -114,13 +114,30 @@ impl Trader {
 /// Returns a record whose bytes under way are harmless from now on.
 pub(in crate::orders) fn harmless_from(record: &OrderRecord, now_ms: u64) -> OrderRecord {
     let mut harmless = record.clone();
-    let under_way = if harmless.state.is_unresolved() {
-        harmless.submission.as_mut()
-    } else {
-        harmless.change.as_mut().map(|change| &mut change.submission)
-    };
-    if let Some(submission) = under_way {
+    if let Some(submission) = under_way(&mut harmless) {
         submission.final_at_ms = submission.final_at_ms.min(now_ms);
     }
     harmless
+}
+
+/// Returns a record with the hash that Lighter states for its bytes under way. `None` when it is the
+/// signed hash.
+pub(in crate::orders) fn with_stated_hash(
+    record: &OrderRecord,
+    stated: &str,
+) -> Option<OrderRecord> {
+    let mut named = record.clone();
+    let submission = under_way(&mut named)?;
+    if submission.hash.as_deref() == Some(stated) {
+        return None;
+    }
+    submission.stated_hash = Some(stated.to_owned());
+    Some(named)
+}
+
+fn under_way(record: &mut OrderRecord) -> Option<&mut Submission> {
+    if record.state.is_unresolved() {
+        return record.submission.as_mut();
+    }
+    record.change.as_mut().map(|change| &mut change.submission)
 }

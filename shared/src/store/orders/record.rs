@@ -159,6 +159,17 @@ pub struct Submission {
     /// The hash that names the transaction at Lighter, 80 hex digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hash: Option<String>,
+    /// The hash that Lighter stated when it took the transaction, if it is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated_hash: Option<String>,
+}
+
+impl Submission {
+    /// Returns the hash by which Lighter finds the transaction.
+    #[must_use]
+    pub fn lookup_hash(&self) -> &str {
+        self.stated_hash.as_deref().or(self.hash.as_deref()).unwrap_or_default()
+    }
 }
 
 /// Omits the bytes, which can place the order until they expire.

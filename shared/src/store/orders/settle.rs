@@ -14,7 +14,9 @@ use uuid::Uuid;
 use super::super::credentials::number;
 use super::super::{Index, Store, to_item};
 use super::due::index_attributes;
-use super::{MovedOrder, OrderRecord, OrderState, TradingAccount, moved, parse_order_of};
+use super::{
+    MovedOrder, OrderRecord, OrderState, Submission, TradingAccount, moved, parse_order_of,
+};
 use crate::trading::ledger::READ_LAG_MS;
 
 /// The attributes that an outcome changes. The others, above all the signed bytes that place the
@@ -157,6 +159,31 @@ impl Store {
         known: &OrderRecord,
         revision: Uuid,
     ) -> Result<OrderRecord, OrderLost> {
+        self.note_submission(account, known, revision, |submission| submission.fenced = true).await
+    }
+
+    /// Stores the hash that Lighter states for the submission under way, and returns the record.
+    /// `known` has the hash.
+    ///
+    /// # Errors
+    /// When the order has another revision, or the table fails.
+    pub async fn note_stated_hash(
+        &self,
+        account: &TradingAccount,
+        known: &OrderRecord,
+        revision: Uuid,
+    ) -> Result<OrderRecord, OrderLost> {
+        self.note_submission(account, known, revision, |_| ()).await
+    }
+
+    /// Writes the submission under way after a change, and returns the record.
+    async fn note_submission(
+        &self,
+        account: &TradingAccount,
+        known: &OrderRecord,
+        revision: Uuid,
+        change_of: impl FnOnce(&mut Submission),
+    ) -> Result<OrderRecord, OrderLost> {
         let mut record = OrderRecord { revision, ..known.clone() };
         let place = record.state.is_unresolved().then_some(&mut record.submission);
         let change = record.change.as_mut().filter(|change| change.state.is_unresolved());
@@ -165,7 +192,7 @@ impl Store {
             (None, Some(change)) => ("change", &mut change.submission),
             _ => return Ok(known.clone()),
         };
-        submission.fenced = true;
+        change_of(submission);
         let write = Write::new(account, known.revision, &record, &["revision", path])?;
         self.update_order(&write, &record).await?;
         Ok(record)

@@ -78,6 +78,12 @@ impl Given {
         Ok((Self { source, parts }, body))
     }
 
+    /// Returns whether a part of a key is in the query. The account alone names a stored key.
+    pub(super) fn has_key_in_query(&self) -> bool {
+        let [key, slot, _] = &self.parts.0;
+        self.source == Source::Query && (key.is_some() || slot.is_some())
+    }
+
     /// Returns the key, if the request gives one.
     ///
     /// # Errors

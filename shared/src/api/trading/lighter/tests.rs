@@ -50,6 +50,7 @@ fn key_is_taken_out_of_each_source() {
     ] {
         let (given, uri, body) = take(&uri, headers, &body).unwrap();
         assert_eq!(given.source, source);
+        assert_eq!(given.has_key_in_query(), source == Source::Query);
         let credential = given.credential().unwrap().unwrap();
         assert_eq!((credential.account_index, credential.api_key_index), (281_190, 5));
         assert_eq!(uri, plain);
@@ -139,7 +140,7 @@ fn account_alone_names_a_stored_key() {
         [("/x?accountIndex=281190", &[][..]), ("/x", &[("X-LIGHTER-ACCOUNT-INDEX", "281190")][..])]
     {
         let (given, ..) = take(uri, headers, "").unwrap();
-        assert!(given.credential().unwrap().is_none());
+        assert!(given.credential().unwrap().is_none() && !given.has_key_in_query());
         assert_eq!(given.account().unwrap(), Some(281_190));
     }
     let (given, ..) = take("/x", &[], "").unwrap();

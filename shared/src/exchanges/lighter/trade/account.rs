@@ -39,6 +39,10 @@ pub fn account(body: &Value, at_ms: u64) -> Option<Account> {
     let (collateral, available) =
         (signed(account.get("collateral")?)?, decimal("available_balance")?);
     let free = Signed::new(false, available);
+    let mode = match account.get("account_trading_mode").and_then(Value::as_u64) {
+        Some(1) => AccountMode::Unified,
+        _ => AccountMode::Standard,
+    };
     let mut balances = vec![AccountBalance {
         asset: USDC.to_owned(),
         pocket: Pocket::Perps,
@@ -51,7 +55,9 @@ pub fn account(body: &Value, at_ms: u64) -> Option<Account> {
         max_withdrawable: available,
     }];
     if let Some(assets) = account.get("assets").and_then(Value::as_array) {
-        balances.extend(assets.iter().filter_map(spot));
+        // In the unified mode the spot USDC is the collateral.
+        let is_row = |row: &AccountBalance| mode == AccountMode::Standard || row.asset != USDC;
+        balances.extend(assets.iter().filter_map(spot).filter(is_row));
     }
     let total_value = account.get("total_asset_value").and_then(signed);
     Some(Account {
@@ -59,10 +65,7 @@ pub fn account(body: &Value, at_ms: u64) -> Option<Account> {
         leverages: read.iter().map(|row| (row.symbol.clone(), row.leverage)).collect(),
         positions: read.into_iter().filter_map(|row| row.position(at_ms)).collect(),
         balances: Balances {
-            mode: match account.get("account_trading_mode").and_then(Value::as_u64) {
-                Some(1) => AccountMode::Unified,
-                _ => AccountMode::Standard,
-            },
+            mode,
             rows: balances,
             withdrawable: available,
             account_value: total_value.or_else(|| collateral.checked_add(sum))?,
@@ -133,10 +136,10 @@ impl Row {
     }
 }
 
-/// Parses a spot balance. USDC is the row of the perpetuals.
+/// Parses a spot balance.
 fn spot(value: &Value) -> Option<AccountBalance> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
-    let asset = text("symbol").filter(|asset| *asset != USDC)?;
+    let asset = text("symbol")?;
     let total = Decimal::parse(text("balance")?).ok().filter(|total| !total.is_zero())?;
     let locked = text("locked_balance").and_then(|text| Decimal::parse(text).ok());
     let locked = locked.unwrap_or(Decimal::ZERO);
@@ -178,7 +181,7 @@ mod tests {
             "available_balance": "90.500000", "total_asset_value": "98.500000",
             "positions": [row("BTC", -1, "0.00200"), row("ETH", 1, "0.0000")],
             "assets": [
-                { "symbol": "USDC", "balance": "100", "locked_balance": "0" },
+                { "symbol": "USDC", "balance": "40", "locked_balance": "15" },
                 { "symbol": "ETH", "balance": "2.5", "locked_balance": "0.5" },
             ],
         }]})
@@ -198,17 +201,20 @@ mod tests {
 
     #[test]
     fn balances_have_the_collateral_and_the_spot_assets() {
-        let balances = account(&body(), 7).unwrap().balances;
-        let rows: Vec<_> = balances
-            .rows
-            .iter()
-            .map(|row| (row.asset.as_str(), row.total.text(), row.free.text(), row.locked.text()))
-            .collect();
-        let row = |asset, total: &str, free: &str, locked: &str| {
-            (asset, total.to_owned(), free.to_owned(), locked.to_owned())
+        let rows = |balances: &Balances| -> Vec<String> {
+            let text = |row: &AccountBalance| {
+                let (total, free, locked) = (row.total.text(), row.free.text(), row.locked.text());
+                format!("{} {:?} {total} {free} {locked}", row.asset, row.pocket)
+            };
+            balances.rows.iter().map(text).collect()
         };
-        assert_eq!(rows, [row("USDC", "100", "90.5", "9.5"), row("ETH", "2.5", "2", "0.5")]);
+        let balances = account(&body(), 7).unwrap().balances;
+        let (perps, eth) = ("USDC Perps 100 90.5 9.5", "ETH Spot 2.5 2 0.5");
+        assert_eq!(rows(&balances), [perps, "USDC Spot 40 25 15", eth]);
         assert_eq!(balances.account_value.text(), "98.5");
+        let mut unified = body();
+        unified["accounts"][0]["account_trading_mode"] = 1.into();
+        assert_eq!(rows(&account(&unified, 7).unwrap().balances), [perps, eth]);
     }
 
     #[test]

@@ -50,7 +50,6 @@ pub const CODES: [Known; 57] = [
     (21507, TradeCode::InsufficientFunds),
     (21508, TradeCode::InsufficientFunds),
     (21739, TradeCode::InsufficientFunds),
-    (21506, TradeCode::TooManyOrders),
     (21717, TradeCode::TooManyOrders),
     (21718, TradeCode::TooManyOrders),
     (21719, TradeCode::TooManyOrders),
@@ -61,8 +60,10 @@ pub const CODES: [Known; 57] = [
     (21708, TradeCode::OrderNotOpen),
     (21709, TradeCode::OrderNotOpen),
     (21715, TradeCode::OrderNotOpen),
-    (21601, TradeCode::NoLiquidity),
-    (21605, TradeCode::MarketUnknown),
+    // Too many pending transactions, a full book, a market that is not open now.
+    (21506, TradeCode::TryLater),
+    (21601, TradeCode::TryLater),
+    (21605, TradeCode::TryLater),
     (21602, TradeCode::MarketUnknown),
     (21603, TradeCode::BelowMinimum),
     (21700, TradeCode::OrderRejected),
@@ -75,8 +76,8 @@ pub const CODES: [Known; 57] = [
     (21710, TradeCode::OrderRejected),
     (21711, TradeCode::OrderRejected),
     (21727, TradeCode::OrderRejected),
-    // Another order of the account has the client's id. These bytes were not executed.
-    (21728, TradeCode::OrderRejected),
+    // An order of the account has the client's id. A lookup by the id shows whether it is this one.
+    (21728, TradeCode::ClientIdTaken),
     (21732, TradeCode::ReduceOnlyRefused),
     (21738, TradeCode::ReduceOnlyRefused),
     (21733, TradeCode::PriceOutOfRange),
@@ -89,6 +90,9 @@ const ABSENT: [u64; 3] = [21500, 29404, 21600];
 
 /// The code of a request from a region that the exchange excludes.
 const REGION: u64 = 20558;
+
+/// The longest hash that is stored, in hex digits. A hash has 80.
+const MAX_HASH_DIGITS: usize = 128;
 
 /// The codes after which the exchange may have processed the request.
 const UNKNOWN: [u64; 2] = [29500, 29501];
@@ -148,8 +152,9 @@ fn opened(answer: &Answer) -> Result<Value, Failure> {
 }
 
 /// Returns the outcome of sending a transaction. A success means that the exchange has taken it, and
-/// not that it has executed. `hash` is the hash that was signed.
-pub fn sent(answer: Result<Answer, SendError>, hash: &str) -> Sent<()> {
+/// not that it has executed. It has the hash under which the exchange has it, in lower case. `hash` is
+/// the hash that was signed.
+pub fn sent(answer: Result<Answer, SendError>, hash: &str) -> Sent<String> {
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => return Sent::without_answer(error),
@@ -157,12 +162,18 @@ pub fn sent(answer: Result<Answer, SendError>, hash: &str) -> Sent<()> {
     match opened(&answer) {
         Ok(body) => {
             let stated = body.get("tx_hash").and_then(Value::as_str).unwrap_or_default();
-            if !stated.trim_start_matches("0x").eq_ignore_ascii_case(hash) {
+            let stated = stated.trim_start_matches("0x").to_ascii_lowercase();
+            let is_hash = (1..=MAX_HASH_DIGITS).contains(&stated.len())
+                && stated.bytes().all(|digit| digit.is_ascii_hexdigit());
+            if !is_hash {
+                return Sent::Unknown(Unclear::BadAnswer("no hash".to_owned()).into());
+            }
+            if stated != hash {
                 // The exchange computed the hash of the same bytes in another way, so a lookup by
-                // this hash proves nothing.
+                // the signed hash proves nothing.
                 tracing::error!("Lighter states another hash of a transaction");
             }
-            Sent::Accepted(())
+            Sent::Accepted(stated)
         }
         Err(Failure::Refused(_, refusal)) => Sent::Refused(refusal),
         Err(Failure::Unknown(unresolved)) => Sent::Unknown(unresolved),
@@ -177,7 +188,13 @@ pub fn found(what: &'static str, answer: &Answer) -> Result<Option<Value>, AskEr
     match opened(answer) {
         Ok(body) => Ok(Some(body)),
         Err(Failure::Refused(code, _)) if ABSENT.contains(&code) => Ok(None),
-        Err(Failure::Refused(_, refusal)) => Err(AskError::Refused(refusal)),
+        Err(Failure::Refused(_, refusal)) => Err(match refusal.code {
+            // The budget counts the limit, and a refused question does not.
+            TradeCode::RateLimited { retry_after_s } => {
+                LookupError::RateLimited { retry_after_s }.into()
+            }
+            _ => AskError::Refused(refusal),
+        }),
         Err(Failure::Unknown(Unresolved { why: Unclear::Blocked(words), .. })) => {
             Err(LookupError::Blocked(words).into())
         }

@@ -52,6 +52,8 @@ pub struct Market {
     pub default_margin: u32,
     /// The present price: the mark price, or that of the last trade. `None` before the first trade.
     pub price: Option<Decimal>,
+    /// Whether the price is the mark price.
+    pub has_mark: bool,
 }
 
 impl Markets {
@@ -75,20 +77,15 @@ impl Markets {
     }
 
     /// Returns the market that a caller means: by its exact name, or by that of a perpetual with
-    /// `-PERP`.
+    /// `-PERP`. It can be one that accepts no orders now.
     ///
     /// # Errors
-    /// Fails when the market does not exist or accepts no orders.
+    /// Fails when the market does not exist.
     pub fn find(&self, symbol: &SymbolText) -> Result<&Market, Violation> {
         let text = symbol.as_str();
         let perpetual = text.strip_suffix("-PERP").and_then(|base| self.0.get(base));
         let found = self.0.get(text).or_else(|| perpetual.filter(|market| !market.is_spot));
-        found.filter(|market| market.is_active).ok_or_else(|| Violation {
-            code: TradeCode::MarketUnknown,
-            limit: text.to_owned(),
-            advice: "Use the name of an open market of Lighter, such as BTC or ETH/USDC."
-                .to_owned(),
-        })
+        found.ok_or_else(|| not_open(text))
     }
 
     /// Returns the market with a name.
@@ -123,6 +120,7 @@ impl Market {
         let last = value.get("last_trade_price").map(Value::to_string);
         let last =
             last.and_then(|text| Decimal::parse(text.strip_suffix(".0").unwrap_or(&text)).ok());
+        let mark = decimal("mark_price").filter(|price| !price.is_zero());
         Some(Self {
             id: u16::try_from(number("market_id")?).ok()?,
             name: text("symbol")?.parse::<SymbolText>().ok()?.into(),
@@ -138,8 +136,17 @@ impl Market {
             max_value: decimal("order_quote_limit").filter(|limit| !limit.is_zero()),
             min_margin: margin("min_initial_margin_fraction"),
             default_margin: margin("default_initial_margin_fraction"),
-            price: decimal("mark_price").or(last).filter(|price| !price.is_zero()),
+            price: mark.or(last).filter(|price| !price.is_zero()),
+            has_mark: mark.is_some(),
         })
+    }
+
+    /// Checks that the market accepts orders and changes.
+    ///
+    /// # Errors
+    /// Fails when the market is inactive.
+    pub fn ensure_active(&self) -> Result<(), Violation> {
+        if self.is_active { Ok(()) } else { Err(not_open(&self.name)) }
     }
 
     /// Returns a quantity in the market's units.
@@ -245,6 +252,15 @@ impl Market {
             limit: highest.to_string(),
             advice: format!("Use a leverage from 1 to {highest} for {}.", self.name),
         })
+    }
+}
+
+/// Makes the refusal of a market that does not exist or accepts no orders.
+fn not_open(name: &str) -> Violation {
+    Violation {
+        code: TradeCode::MarketUnknown,
+        limit: name.to_owned(),
+        advice: "Use the name of an open market of Lighter, such as BTC or ETH/USDC.".to_owned(),
     }
 }
 

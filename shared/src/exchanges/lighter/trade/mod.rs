@@ -13,6 +13,7 @@
 
 pub mod account;
 pub mod answer;
+pub mod book;
 mod keys;
 pub mod markets;
 pub mod read;
@@ -176,13 +177,14 @@ impl Client {
         Ok(SignedCall { body: form.finish(), hash: signed.hash.to_string(), expires_at_ms })
     }
 
-    /// Sends a signed transaction. A success means that the exchange has taken it.
-    pub async fn send(&self, body: &str, hash: &str) -> Sent<()> {
+    /// Sends a signed transaction. A success means that the exchange has taken it, and has the hash
+    /// that names it there.
+    pub async fn send(&self, body: &str, hash: &str) -> Sent<String> {
         sent(self.sends.post(Self::PATH, FORM, body.to_owned()).await, hash)
     }
 
     /// Sends a stored transaction.
-    pub async fn send_stored(&self, submission: &Submission) -> Sent<()> {
+    pub async fn send_stored(&self, submission: &Submission) -> Sent<String> {
         let hash = submission.hash.as_deref().unwrap_or_default();
         self.send(&submission.body, hash).await
     }
@@ -206,6 +208,12 @@ impl Client {
         let markets = Arc::new(Markets::parse(&answer.map_err(failed)?)?);
         *self.last_markets() = Some(markets.clone());
         Ok(markets)
+    }
+
+    /// Returns whether the markets were read before. Questions about orders read them otherwise.
+    #[must_use]
+    pub fn has_markets(&self) -> bool {
+        self.last_markets().is_some()
     }
 
     fn last_markets(&self) -> std::sync::MutexGuard<'_, Option<Arc<Markets>>> {
@@ -286,12 +294,9 @@ impl Client {
         let text = index.to_string();
         if index < FIRST_ORDER_INDEX {
             let pairs = [("client_order_indexes", text.as_str())];
-            let orders = self.orders("accountOrders", &pairs).await?;
-            let is_it = |order: &ExchangeOrder| order.client_id.as_deref() == Some(&text);
-            // The newest order that is open comes first: the index of an ended one can be used again.
-            let open = orders.iter().find(|order| is_it(order) && order.status.is_open()).cloned();
-            let open = open.map(|order| Found::Order(Box::new(order)));
-            return Ok(open.or_else(|| of_list(orders, &is_it)).unwrap_or(Found::Nothing));
+            let newest = read::newest(self.orders("accountOrders", &pairs).await?, &text);
+            let newest = newest.map(|order| Found::Order(Box::new(order)));
+            return Ok(newest.unwrap_or(Found::Nothing));
         }
         let is_it = |order: &ExchangeOrder| order.order_id == text;
         if let Some(open) = of_list(self.open_orders(None).await?, &is_it) {

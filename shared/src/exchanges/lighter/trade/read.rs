@@ -44,6 +44,16 @@ pub fn order(value: &Value, markets: &Markets) -> Option<ExchangeOrder> {
     })
 }
 
+/// Returns the order of a client's id: the open one, or else the last one. The id of an order that has
+/// ended can be used again.
+#[must_use]
+pub fn newest(orders: Vec<ExchangeOrder>, client_id: &str) -> Option<ExchangeOrder> {
+    let is_it = |order: &ExchangeOrder| order.client_id.as_deref() == Some(client_id);
+    let number = |order: &ExchangeOrder| order.order_id.parse::<u64>().unwrap_or_default();
+    let matching = orders.into_iter().filter(is_it);
+    matching.max_by_key(|order| (order.status.is_open(), number(order)))
+}
+
 /// Number of places of an average price, which the exchange does not state.
 const AVERAGE_PLACES: u8 = 12;
 

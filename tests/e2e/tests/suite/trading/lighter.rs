@@ -1,12 +1,14 @@
 //! Orders on Lighter with a key that the caller brings, over HTTP.
 
 mod keys;
+mod limits;
 mod lost;
 
 use e2e::lighter::{
     ACCOUNT, OWNER, SLOT, accepted, index_of, open_account, record, send, store_key,
 };
 use e2e::{Reply, TestApp};
+use exchange_sim::faults::Fault;
 use exchange_sim::lighter::Rules;
 use futures_util::future::join_all;
 use http::Method;
@@ -71,7 +73,11 @@ async fn market_order_fills_and_the_account_shows_it() {
     for query in [format!("accountIndex={ACCOUNT}"), format!("walletAddress={OWNER}")] {
         let balances = app.get(&format!("/api/trading/lighter/balances?{query}")).await;
         assert_eq!(balances.status, 200, "{balances:?}");
-        assert_eq!(balances.text("/data/balances/0/asset"), "USDC");
+        for (row, pocket) in [(0, "PERPS"), (1, "SPOT")] {
+            assert_eq!(balances.text(&format!("/data/balances/{row}/asset")), "USDC");
+            let stated = balances.text(&format!("/data/balances/{row}/accountType"));
+            assert_eq!(stated, pocket, "{balances:?}");
+        }
         assert_eq!(balances.text("/data/address").to_lowercase(), OWNER);
     }
     // The whole position, with the quantity zero.
@@ -79,6 +85,17 @@ async fn market_order_fills_and_the_account_shows_it() {
     let closed = place(&app, close).await;
     assert_eq!((closed.status, closed.text("/data/status")), (200, "FILLED"), "{closed:?}");
     assert_eq!(app.stack.lighter_sim.position_of(ACCOUNT, "BTC"), "0");
+}
+
+#[tokio::test]
+async fn market_order_is_bounded_from_the_book() {
+    let app = start_stored().await;
+    let quote = |price: &str| (price.to_owned(), "1".to_owned());
+    // The last trade was at 60000.
+    let (bid, ask) = (quote("50000"), quote("70000"));
+    assert!(app.stack.lighter_sim.set_liquidity("BTC", &[bid], &[ask]));
+    let reply = place(&app, market("far", "BUY")).await;
+    assert_eq!((reply.status, reply.text("/data/status")), (200, "FILLED"), "{reply:?}");
 }
 
 #[tokio::test]
@@ -168,6 +185,43 @@ async fn open_order_is_changed_cancelled_and_listed() {
 }
 
 #[tokio::test]
+async fn overtaken_change_and_cancellation_are_signed_again() {
+    let app = start_stored().await;
+    let simulator = &app.stack.lighter_sim;
+    assert_eq!(place(&app, limit("a")).await.status, 200);
+    let overtaken = || Fault::Status(400, r#"{"code":21104,"message":"invalid nonce"}"#.into());
+    simulator.fail_next("modifyOrder", overtaken());
+    let change = json!({ "price": "58000", "quantity": "0.02" });
+    let changed = send(&app, Method::PUT, "orders/a", Some(change)).await;
+    assert_eq!((changed.status, changed.text("/data/price")), (200, "58000"), "{changed:?}");
+    for _ in 0..2 {
+        simulator.fail_next("cancelAllOrders", overtaken());
+    }
+    let all = send(&app, Method::DELETE, "orders?symbol=BTC", None).await;
+    assert_eq!(all.status, 200, "{all:?}");
+    assert!(simulator.open_orders_of(ACCOUNT).is_empty());
+}
+
+#[tokio::test]
+async fn refusal_about_the_moment_can_be_retried() {
+    let app = start_stored().await;
+    let simulator = &app.stack.lighter_sim;
+    for (number, refusal) in
+        ["21506 too many pending", "21601 order book is full", "21605 invalid market status"]
+            .into_iter()
+            .enumerate()
+    {
+        let id = format!("later-{number}");
+        assert!(simulator.set_rule("refuseNext", refusal));
+        let refused = place(&app, limit(&id)).await;
+        assert_eq!((refused.status, refused.text("/code")), (502, "EXCHANGE_REJECTED"));
+        assert_eq!(refused.retry_after_s(), Some(5), "{refused:?}");
+        let placed = place(&app, limit(&id)).await;
+        assert_eq!((placed.status, accepted(&app, &id)), (200, 1), "{placed:?}");
+    }
+}
+
+#[tokio::test]
 async fn leverage_is_set_within_the_limit_of_the_market() {
     let app = start_stored().await;
     let set = async |leverage: u32, mode: &str| {
@@ -186,6 +240,21 @@ async fn leverage_is_set_within_the_limit_of_the_market() {
         (422, "LEVERAGE_OUT_OF_RANGE"),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn inactive_market_can_be_listed_and_emptied() {
+    let app = start_stored().await;
+    let listed = send(&app, Method::GET, "orders?symbol=OLD", None).await;
+    assert_eq!((listed.status, &listed.body["count"]), (200, &json!(0)), "{listed:?}");
+    let positions = format!("/api/trading/lighter/positions/{ACCOUNT}?symbol=OLD");
+    let positions = app.get(&positions).await;
+    assert_eq!((positions.status, &positions.body["totalPositions"]), (200, &json!(0)));
+    let cancelled = send(&app, Method::DELETE, "orders?symbol=OLD", None).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    let body = json!({ "symbol": "OLD", "leverage": 2, "marginMode": "CROSS" });
+    let refused = send(&app, Method::POST, "leverage", Some(body)).await;
+    assert_eq!((refused.status, refused.text("/code")), (422, "MARKET_UNKNOWN"), "{refused:?}");
 }
 
 #[tokio::test]

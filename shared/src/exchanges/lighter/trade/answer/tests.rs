@@ -2,7 +2,7 @@ use super::*;
 
 const HASH: &str = "aa01";
 
-fn of(status: u16, body: &str) -> Sent<()> {
+fn of(status: u16, body: &str) -> Sent<String> {
     sent(Ok(Answer::new(status, body)), HASH)
 }
 
@@ -24,7 +24,16 @@ fn code_of_each_refusal_has_one_meaning() {
 #[test]
 fn accepted_transaction_is_not_executed_yet() {
     let body = r#"{"code":200,"message":"{\"ratelimit\": \"x\"}","tx_hash":"AA01","predicted_execution_time_ms":1}"#;
-    assert!(matches!(of(200, body), Sent::Accepted(())));
+    assert!(matches!(of(200, body), Sent::Accepted(hash) if hash == HASH));
+}
+
+#[test]
+fn another_hash_of_a_transaction_is_returned() {
+    let other = r#"{"code":200,"tx_hash":"0xBB02"}"#;
+    assert!(matches!(of(200, other), Sent::Accepted(hash) if hash == "bb02"));
+    for body in [r#"{"code":200}"#, r#"{"code":200,"tx_hash":"not hex"}"#] {
+        assert!(matches!(of(200, body), Sent::Unknown(_)), "{body}");
+    }
 }
 
 #[test]
@@ -36,6 +45,10 @@ fn refused_transaction_has_the_meaning_of_its_code() {
         (r#"{"code":21136,"message":"update the SDK"}"#, TradeCode::SignerOutdated),
         (r#"{"code":21739,"message":"not enough margin"}"#, TradeCode::InsufficientFunds),
         (r#"{"code":21733,"message":"accidental price"}"#, TradeCode::PriceOutOfRange),
+        (r#"{"code":21728,"message":"client order index exists"}"#, TradeCode::ClientIdTaken),
+        (r#"{"code":21506,"message":"too many pending"}"#, TradeCode::TryLater),
+        (r#"{"code":21601,"message":"order book is full"}"#, TradeCode::TryLater),
+        (r#"{"code":21605,"message":"invalid market status"}"#, TradeCode::TryLater),
         (r#"{"code":29999,"message":"new"}"#, TradeCode::OrderRejected),
     ] {
         assert_eq!(code(400, body), expected, "{body}");
@@ -69,6 +82,22 @@ fn page_of_the_edge_is_a_block() {
             panic!("unknown")
         };
         assert!(matches!(unresolved.why, Unclear::Blocked(_)));
+    }
+}
+
+#[test]
+fn request_limit_of_a_question_is_not_a_refusal() {
+    for (status, body) in [
+        (429, ""),
+        (429, r#"{"code":23000,"message":"Too Many Requests!"}"#),
+        (400, r#"{"code":23001}"#),
+    ] {
+        let error = found("a transaction", &Answer::new(status, body)).unwrap_err();
+        let is_limit = matches!(
+            error,
+            AskError::Failed(LookupError::RateLimited { retry_after_s: RETRY_AFTER_S })
+        );
+        assert!(is_limit, "{status} {body}: {error:?}");
     }
 }
 

@@ -41,9 +41,16 @@ fn market_is_found_by_its_name() {
     assert_eq!((spot.id, spot.is_spot), (2048, true));
     assert_eq!(find("BTC").unwrap().price, Some(decimal("64000.5")));
     assert_eq!(markets().name_of(2048), Some("ETH/USDC"));
-    for unknown in ["USDC", "OLD", "TWICE", "btc", "ETH/USDC-PERP"] {
+    for unknown in ["USDC", "TWICE", "btc", "ETH/USDC-PERP"] {
         assert_eq!(find(unknown).unwrap_err(), TradeCode::MarketUnknown, "{unknown}");
     }
+}
+
+#[test]
+fn inactive_market_is_found_and_accepts_no_orders() {
+    assert!(find("BTC").unwrap().ensure_active().is_ok());
+    let refused = find("OLD").unwrap().ensure_active().unwrap_err();
+    assert_eq!((refused.code, refused.limit.as_str()), (TradeCode::MarketUnknown, "OLD"));
 }
 
 #[test]

@@ -94,3 +94,20 @@ fn reason_of_a_failed_transaction_is_read_in_each_form() {
     );
     assert_eq!(of(json!({})), (TradeCode::OrderRejected, "execution failed".to_owned()));
 }
+
+#[test]
+fn newest_order_of_a_client_id_is_open_or_last() {
+    let of = |index: u64, client: u64, status: &str| {
+        let mut value = stated();
+        value["order_index"] = index.into();
+        value["client_order_index"] = client.into();
+        value["status"] = status.into();
+        order(&value, &markets()).unwrap()
+    };
+    let found = |orders: Vec<ExchangeOrder>| newest(orders, "77").map(|order| order.order_id);
+    let (older, newer) = (of(1_000, 77, "canceled"), of(2_000, 77, "filled"));
+    assert_eq!(found(vec![older.clone(), newer.clone()]).as_deref(), Some("2000"));
+    assert_eq!(found(vec![newer.clone(), older]).as_deref(), Some("2000"));
+    assert_eq!(found(vec![of(1_500, 77, "open"), newer]).as_deref(), Some("1500"));
+    assert_eq!(found(vec![of(3_000, 78, "open")]), None);
+}

@@ -44,12 +44,15 @@ async fn order_is_placed_with_the_key_in_each_form() {
         .request(Method::POST, ORDERS)
         .header("X-LIGHTER-ACCOUNT-INDEX", ACCOUNT)
         .json(&limit("stored"));
+    let named = format!("{ORDERS}?accountIndex={ACCOUNT}");
+    let named = app.request(Method::POST, &named).json(&limit("named"));
     for (id, request) in [
         ("in-query", in_query),
         ("in-headers", in_headers),
         ("in-body", given),
         ("slotless", slotless),
         ("stored", stored),
+        ("named", named),
     ] {
         let reply = app.send(request).await;
         assert_eq!(reply.status, 200, "{id}: {reply:?}");
@@ -57,7 +60,7 @@ async fn order_is_placed_with_the_key_in_each_form() {
         assert_eq!(reply.text("/data/clientOrderId"), id);
         assert_eq!(reply.text("/data/exchange"), "lighter");
         assert_eq!(reply.headers["cache-control"], "no-store");
-        assert_eq!(reply.headers.contains_key("deprecation"), id == "in-query");
+        assert_eq!(reply.headers.contains_key("deprecation"), id == "in-query", "{id}");
         assert!(!reply.body.to_string().contains(KEY));
         assert_eq!(accepted(&app, id), 1);
     }
@@ -157,6 +160,10 @@ async fn key_in_the_query_is_refused_when_it_is_switched_off() {
     let headers = in_headers(&app, Method::POST, ORDERS).json(&limit("on"));
     assert_eq!(app.send(headers).await.status, 200);
     assert_eq!((accepted(&app, "off"), accepted(&app, "on")), (0, 1));
+    // The account alone names a stored key.
+    assert_eq!(store_key(&app).await.status, 200);
+    let stored = app.get(&format!("{ORDERS}?accountIndex={ACCOUNT}")).await;
+    assert_eq!((stored.status, &stored.body["count"]), (200, &json!(1)), "{stored:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use e2e::kill::{Call, Harness};
 use e2e::lighter::{ACCOUNT, accepted, open_account, record, send, store_key};
 use e2e::proxy::{Arrival, Fate, Plan};
 use exchange_sim::faults::Fault;
-use exchange_sim::lighter::Rules;
+use exchange_sim::lighter::{Rules, StatedHash};
 use http::Method;
 use shared::store::OrderState;
 use std::sync::{Arc, Mutex};
@@ -83,6 +83,72 @@ async fn order_that_never_arrives_is_dead_after_its_expiry() {
     let placed = h.call(&h.proxy.process(), &placing("never")).await.unwrap();
     assert_eq!((placed.status, accepted(&h.app, "never")), (200, 1), "{placed:?}");
     assert_eq!(record(&h.app, "never").await.unwrap().generation, 1);
+}
+
+#[tokio::test]
+async fn order_under_another_hash_is_found_by_that_hash() {
+    let h = harness().await;
+    let rules = Rules { hash: StatedHash::Other, ..Rules::default() };
+    h.app.stack.lighter_sim.set_rules(rules);
+    let reply = h.call(&h.proxy.process(), &placing("other")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/data/status")), (200, "OPEN"), "{reply:?}");
+    let submission = record(&h.app, "other").await.unwrap().submission.unwrap();
+    assert!(submission.stated_hash.is_some() && submission.stated_hash != submission.hash);
+    assert_eq!(accepted(&h.app, "other"), 1);
+}
+
+#[tokio::test]
+async fn order_under_a_lost_hash_is_not_signed_again() {
+    let h = harness().await;
+    h.app.stack.lighter_sim.set_rules(Rules { hash: StatedHash::Lost, ..Rules::default() });
+    let process = h.proxy.process_with(fail_first("Lighter.GET accountOrders", 9, Fault::Reset));
+    let reply = h.call(&process, &placing("lost-hash")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+    // The job has no key, and nothing proves that the order is dead.
+    h.app.clock.advance_ms(80_000);
+    let job = Call::resolution(domain::ids::Exchange::Lighter, "lighter");
+    h.call(&h.proxy.process(), &job).await.unwrap();
+    assert_eq!(record(&h.app, "lost-hash").await.unwrap().state, OrderState::Unknown);
+    // A repeat finds the order by its client order index.
+    let placed = h.call(&h.proxy.process(), &placing("lost-hash")).await.unwrap();
+    assert_eq!((placed.status, placed.text("/data/status")), (200, "OPEN"), "{placed:?}");
+    assert_eq!(accepted(&h.app, "lost-hash"), 1);
+}
+
+#[tokio::test]
+async fn client_order_index_in_use_is_looked_up() {
+    let h = harness().await;
+    let taken = r#"{"code":21728,"message":"client order index already exists"}"#;
+    let absent = r#"{"code":21500,"message":"transaction not found"}"#;
+    let process = h.proxy.process_with(Box::new(move |arrival: Arrival<'_>| match arrival.name {
+        SEND => Fate::Fail(Fault::AppliedAs(400, taken.to_owned())),
+        "Lighter.GET tx" => Fate::Fail(Fault::Status(400, absent.to_owned())),
+        _ => Fate::Pass,
+    }));
+    let reply = h.call(&process, &placing("taken")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/data/status")), (200, "OPEN"), "{reply:?}");
+    assert_eq!(record(&h.app, "taken").await.unwrap().state, OrderState::Placed);
+    assert_eq!(accepted(&h.app, "taken"), 1);
+}
+
+#[tokio::test]
+async fn earlier_order_of_a_reused_id_is_not_the_lost_one() {
+    let h = harness().await;
+    assert_eq!(h.call(&h.proxy.process(), &placing("reused")).await.unwrap().status, 200);
+    // The record of the first order has expired, and the order still rests.
+    h.app.clock.advance_ms(8 * 24 * 60 * 60 * 1_000);
+    let process = h.proxy.process_with(fail_first(SEND, 9, Fault::Reset));
+    let reply = h.call(&process, &placing("reused")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+}
+
+#[tokio::test]
+async fn unlisted_client_order_index_stays_unknown() {
+    let h = harness().await;
+    assert!(h.app.stack.lighter_sim.set_rule("refuseNext", "21728 client order index exists"));
+    let reply = h.call(&h.proxy.process(), &placing("unlisted")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+    assert_eq!(record(&h.app, "unlisted").await.unwrap().state, OrderState::Unknown);
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Reco
     for record in records {
         // An unreadable record is a fault of its own.
         let Ok(entry) = serde_json::from_str::<Entry>(&record.body) else { continue };
-        let seq = record.seq;
+        let (seq, key) = (record.seq, entry.key());
         let mut fault = None;
         match entry.decision {
             Decision::KeyMade { address } => wallet = Some(address),
@@ -83,7 +83,7 @@ pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Reco
                 allowed.extend(is_its_own.then_some(digest));
             }
             Decision::TrialAllowed { digest } => {
-                let is_its_own = trial_digest(&entry.key(), &entry.session) == Some(digest.clone());
+                let is_its_own = trial_digest(&key, &entry.session).as_ref() == Some(&digest);
                 fault = (!is_its_own).then_some(Fault::SignedNotAllowed(seq));
                 allowed.extend(is_its_own.then_some(digest));
             }

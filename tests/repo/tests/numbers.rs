@@ -1,6 +1,6 @@
 //! Checks that numbers in documents match the code and the templates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::Exchange;
 use hyperdex_local::{Limits, MIN_FREE};
@@ -200,4 +200,27 @@ fn wrong_number_in_the_table_is_found() {
     let shorter = read("docs/guides/deploy.md").replace("| rotate-apikey |", "| rotate |");
     let found = wrong_in_table(&shorter, &sizes(&Stacks::deployed()));
     assert_found(&found, "rotate-apikey is not in the table");
+}
+
+/// A token that only one side knows cannot be transferred.
+#[test]
+fn tokens_of_the_service_are_those_of_the_policy() {
+    let policy: Value = serde_json::from_str(&read("infra/cosigner-policy.json")).unwrap();
+    let chains = policy["payments"]["evm"].as_array().unwrap();
+    let tokens = chains.iter().flat_map(|chain| {
+        let tokens = chain["tokens"].as_array().unwrap().iter();
+        tokens.map(|token| {
+            let text = |name: &str| token[name].as_str().unwrap().to_owned();
+            let chain_id = chain["chainId"].as_u64().unwrap();
+            (chain_id, text("symbol"), text("contract"), token["decimals"].as_u64().unwrap())
+        })
+    });
+    let own = shared::money::tokens::TOKENS.iter().map(|token| {
+        let (symbol, contract) = (token.symbol.to_owned(), token.contract.to_owned());
+        (token.chain_id, symbol, contract, u64::from(token.decimals))
+    });
+    assert_eq!(own.collect::<BTreeSet<_>>(), tokens.collect::<BTreeSet<_>>());
+    let settings = shared::evm::RPC_SETTINGS.map(|(chain_id, _)| chain_id);
+    let listed: Vec<u64> = chains.iter().filter_map(|chain| chain["chainId"].as_u64()).collect();
+    assert!(settings.iter().all(|chain_id| listed.contains(chain_id)), "{settings:?}");
 }

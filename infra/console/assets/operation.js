@@ -19,9 +19,8 @@ export function open(operation) {
   let idempotencyKey = newIdempotencyKey();
   let answer, going = false;
 
-  const values = () => Object.fromEntries(fields.map(({ name, value, row }) => [name, row.hidden ? "" : value()]));
   const request = () => {
-    const made = operation.request(values());
+    const made = operation.request(values(fields));
     return REPLAYED.includes(made.method) ? { ...made, idempotencyKey } : made;
   };
   const shell = h("pre", { class: "curl", tabindex: 0, "aria-label": "Equivalent curl command" });
@@ -29,11 +28,7 @@ export function open(operation) {
   const send = h("button", { type: "submit", class: operation.danger ? "danger" : "primary" }, operation.send ?? "Send");
   const close = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Cancel");
   const show = () => {
-    for (const { row, inputs, when } of fields) {
-      row.hidden = when ? !when(values()) : false;
-      // A browser does not check a disabled field.
-      for (const input of inputs) input.disabled = row.hidden;
-    }
+    arrange(fields);
     shell.textContent = curl(request());
   };
   const copyCurl = h("button", { type: "button", class: "quiet", async onclick() {
@@ -93,11 +88,25 @@ export function open(operation) {
   (shown.find(({ inputs: [input] }) => input?.required && !input.value) ?? shown[0])?.inputs[0]?.focus();
 }
 
+/** Returns the values of a form's fields. A hidden field has an empty one. */
+export function values(fields) {
+  return Object.fromEntries(fields.map(({ name, value, row }) => [name, row.hidden ? "" : value()]));
+}
+
+/** Shows the fields that the values of the other fields require, and hides the rest. */
+export function arrange(fields) {
+  for (const { row, inputs, when } of fields) {
+    row.hidden = when ? !when(values(fields)) : false;
+    // A browser does not check a disabled field.
+    for (const input of inputs) input.disabled = row.hidden;
+  }
+}
+
 /**
  * A field: `{ name, label, value, help, kind, optional, when }`. `kind` is `text`, `long`, `yes` (a checkbox), `choice`
  * (one of `options`, pairs of a value and its text) or `many` (a list of `options`). `when(values)` hides the field.
  */
-function field({ name, label, value = "", help, kind = "text", optional = false, options = [], when }) {
+export function field({ name, label, value = "", help, kind = "text", optional = false, options = [], when }) {
   const id = `field-${name}`;
   const described = help ? `${id}-help` : undefined;
   const plain = { id, name, autocomplete: "off", spellcheck: "false", "aria-describedby": described };

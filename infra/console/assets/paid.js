@@ -9,7 +9,8 @@ import { fields, iso, save } from "./csv.js";
 const EXPORT_LIMIT = 100;
 /** Maximum number of rows of an export. */
 const EXPORT_ROWS = 20_000;
-const KINDS = {
+/** The kinds of payments. */
+export const KINDS = {
   HyperliquidWithdraw: "withdrawal from Hyperliquid", HyperliquidSendAsset: "send at Hyperliquid", HyperliquidMoveOwn: "own transfer at Hyperliquid",
   AsterWithdraw: "withdrawal from Aster", EvmTokenTransfer: "transfer on a chain",
 };

@@ -1,9 +1,10 @@
 // The payment policy: approvers, limits, destinations, and pending changes with their countdown. Approvers sign with
 // WebAuthn or with `hyperdex policy`; this page never holds a key.
 
-import { fill, h } from "./dom.js";
+import { fill, h, say } from "./dom.js";
 import { Refused, call } from "./api.js";
 import { badge, copyable, countdown, errorBox, every, facts, short, stamp } from "./parts.js";
+import { arrange, field, values } from "./operation.js";
 import * as approver from "./approver.js";
 import * as paid from "./paid.js";
 import * as time from "./time.js";
@@ -18,7 +19,11 @@ const NAMES = {
 export function show(main, { signal, about }) {
   const only = about?.readOnly === true;
   const body = h("div", null);
-  fill(main, h("div", { class: "heading" }, h("h1", null, "Payments"), !only && h("button", { type: "button", onclick: enrol }, "Make a WebAuthn key")),
+  let policy;
+  const payment = h("button", { type: "button", disabled: true, onclick: () => approvePayment(policy, about?.tenant) }, "Approve a payment");
+  fill(main, h("div", { class: "heading" }, h("h1", null, "Payments"), !only && h("span", { class: "actions" },
+    payment,
+    h("button", { type: "button", onclick: enrol }, "Make a WebAuthn key"))),
     h("p", null, "The payment policy decides where money may go. Only changes that approvers sign alter it; the cosigner verifies each signature."), body, paid.section(signal));
   if (only) {
     return fill(body, h("p", { class: "empty" }, "A console over a deployment does not read the payment policy. Use `hyperdex policy show`."));
@@ -30,6 +35,8 @@ export function show(main, { signal, about }) {
       const said = JSON.stringify(answer.data);
       if (said === last) return;
       last = said;
+      policy = answer.data;
+      payment.disabled = false;
       fill(body, draw(answer.data, about?.tenant, load));
     } catch (error) {
       if (error.name === "AbortError") return;
@@ -131,10 +138,10 @@ function approve(policy, tenant, pending_, done) {
     text: () => {
       const change = typed(pending_.change, inputs.map(({ input }) => input.value));
       const isSame = approver.canonical(change) === approver.canonical(pending_.change);
-      return { text: approver.changeText({ chainId: policy.chainId, tenant, ...pending_, change }), isSame };
+      return { text: approver.changeText({ chainId: policy.chainId, tenant, ...pending_, change }), fault: !isSame && "the pending change is not the one that you typed." };
     },
     command: `hyperdex policy approve ${pending_.sequence} …`,
-    request: ({ approver: id, signature }) => ({ method: "POST", path: `/api/policy/changes/${pending_.sequence}/approvals`, body: { approver: id, signature } }),
+    send: submit(({ approver: id, signature }) => ({ method: "POST", path: `/api/policy/changes/${pending_.sequence}/approvals`, body: { approver: id, signature } })),
   });
 }
 
@@ -143,51 +150,104 @@ function cancel(policy, tenant, { sequence, quorum }, done) {
   const terms = { sequence: policy.sequence + 1, previousHash: policy.headHash, notAfter: Math.floor(time.now() / 1_000) + 3_600 };
   const text = approver.changeText({ chainId: policy.chainId, tenant, change, ...terms });
   ask({
-    title: `Cancel change ${sequence}`, text: () => ({ text, isSame: true }), authority: of(policy, { quorum }), danger: true, done,
+    title: `Cancel change ${sequence}`, text: () => ({ text }), authority: of(policy, { quorum }), danger: true, done,
     command: `hyperdex policy cancel ${sequence}`,
-    request: (approval) => ({ method: "DELETE", path: `/api/policy/changes/${sequence}`, body: { ...terms, quorum, approvals: [approval] } }),
+    send: submit((approval) => ({ method: "DELETE", path: `/api/policy/changes/${sequence}`, body: { ...terms, quorum, approvals: [approval] } })),
   });
 }
 
-/** A dialog that shows a text, and signs it with WebAuthn. `text` returns the text of the typed values. */
-function ask({ title, text, authority: of_, command, request, danger, done, fields = [] }) {
-  const keys = approver.usable(of_);
+/** Returns a function that sends an approval of a change, and returns the result's content. */
+const submit = (request) => async (approval) => {
+  const { body } = await call(request(approval));
+  return h("p", null, h("strong", null, "Done. "), `The change ${body.data.sequence} is ${body.data.state}.`);
+};
+
+/**
+ * An approver types a payment: the page signs what the approver typed. From the service come only the approvers, and the
+ * chain and the tenant to compare with the typed ones. The approval is not sent: the caller of the payment needs it.
+ */
+function approvePayment(policy, tenant) {
+  const shape = approver.paymentFields(), fields = shape.map(field);
+  ask({
+    title: "Approve a payment", authority: policy.authority, danger: false, fields: fields.map(({ row }) => row), label: "Sign",
+    text() {
+      arrange(fields);
+      fields.forEach(({ row, inputs: [input], value }, at) => input.setCustomValidity(row.hidden ? "" : complaint(shape[at], value())));
+      const wrong = fields.filter(({ inputs: [input] }) => input.validationMessage !== "");
+      if (wrong.length > 0) {
+        const named = wrong.find(({ value }) => value() !== "");
+        return { text: `Complete the fields to see the text.${named ? `\n${named.inputs[0].validationMessage}` : ""}` };
+      }
+      const { text, chainId, tenant: own, notAfter } = approver.paymentText(values(fields));
+      const fault = chainId !== policy.chainId ? "this stack has another policy chain than the one that you typed."
+        : own !== tenant ? "this page belongs to another tenant than the one that you typed."
+        : Number(notAfter) * 1_000 <= time.now() && "the time until which the approval counts is in the past.";
+      return { text, fault };
+    },
+    command: "hyperdex policy approve-payment WALLET_ID PAYMENT_ID --payment payment.json --not-after SECONDS …",
+    send: async (approval) => [h("p", null, h("strong", null, "Signed. "), "Nothing was sent. The caller sends the payment again with this entry in `approvals`:"),
+      copyable(JSON.stringify(approval), "approval")],
+  });
+}
+
+/** Returns the fault of a typed value, or an empty text. */
+function complaint({ label, read }, value) {
+  try {
+    read(value.trim());
+    return "";
+  } catch (error) {
+    return `${label}: ${error.message}`;
+  }
+}
+
+/**
+ * A dialog that shows a text, and signs it with WebAuthn. `text()` returns the text of the typed values, and a fault that
+ * prevents the signature. `send(approval)` returns the content of the result.
+ */
+function ask({ title, text, authority: of_, command, send, label = "Sign and send", danger, done, fields = [] }) {
+  const keys = approver.usable(of_), isTyped = fields.length > 0 && keys.length > 0;
   const result = h("div", { class: "result" });
   const close = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Close");
   const signer = h("select", { id: "signer" }, keys.map(({ id }) => h("option", { value: id }, id)));
-  const send = h("button", { type: "submit", class: danger ? "danger" : "primary" }, "Sign and send");
-  const shown = h("pre", { tabindex: 0, "aria-label": "Text to sign" });
+  const sign = h("button", { type: "submit", class: danger ? "danger" : "primary" }, label);
+  const shown = h("pre", { class: "whole", tabindex: 0, "aria-label": "Text to sign" });
   const show = () => { shown.textContent = text().text; };
+  const unsigned = (reason) => fill(result, h("p", { class: "error", role: "alert" }, `Nothing was signed: ${reason}`));
   let sent = false;
   const form = h("form", {
     oninput: show,
     async onsubmit(event) {
       event.preventDefault();
       const made = text();
-      if (!made.isSame) return fill(result, h("p", { class: "error", role: "alert" }, "Nothing was signed: the pending change is not the one that you typed."));
-      send.disabled = true;
+      if (made.fault) return unsigned(made.fault);
+      sign.disabled = true;
       fill(result);
       try {
         const approval = await approver.sign(keys.find(({ id }) => id === signer.value), made.text);
-        const { body } = await call(request(approval));
+        const content = await send(approval);
         sent = true;
-        send.remove();
-        fill(result, h("div", { class: "success" }, h("p", null, h("strong", null, "Done. "), `The change ${body.data.sequence} is ${body.data.state}.`)));
+        shown.textContent = made.text;
+        sign.remove();
+        for (const input of form.querySelectorAll("input, select")) input.disabled = true;
+        fill(result, h("div", { class: "success" }, content));
+        say(`${title}: done`);
+        close.focus();
       } catch (error) {
-        send.disabled = false;
-        fill(result, error instanceof Refused ? errorBox(error) : h("p", { class: "error", role: "alert" }, `Nothing was signed: ${error.message}`));
+        sign.disabled = false;
+        if (error instanceof Refused) fill(result, errorBox(error));
+        else unsigned(error.message);
       }
     },
   },
   h("header", null, h("h2", { id: "sign-title" }, title)),
-  fields.length > 0 && keys.length > 0 && [h("p", null, "Type the values that you approve. The page signs what you type."), h("div", { class: fields.length > 4 ? "fields wide" : "fields" }, fields)],
-  h("p", null, "The approver signs exactly these seven lines:"), shown,
+  isTyped && [h("p", null, "Type the values that you approve. The page signs what you type."), h("div", { class: fields.length > 4 ? "fields wide" : "fields" }, fields)],
+  (isTyped || fields.length === 0) && [h("p", null, "The approver signs exactly these seven lines:"), shown],
   keys.length > 0
     ? h("div", { class: "field" }, h("label", { for: "signer" }, "Approver"), signer)
     : h("p", null, `No approver of this authority has a WebAuthn key for ${location.origin}. Sign with a file or KMS key instead:`, h("pre", { tabindex: 0, "aria-label": "Command" }, command)),
   result,
-  h("footer", null, close, keys.length > 0 && send));
-  const dialog = h("dialog", { class: "operation", "aria-labelledby": "sign-title", onclose() { dialog.remove(); if (sent) done(); } }, form);
+  h("footer", null, close, keys.length > 0 && sign));
+  const dialog = h("dialog", { class: "operation", "aria-labelledby": "sign-title", onclose() { dialog.remove(); if (sent) done?.(); } }, form);
   document.body.append(dialog);
   show();
   dialog.showModal();

@@ -204,6 +204,10 @@ impl Client {
             Elsewhere::GetBalances => (Method::GET, &["balances"], false),
             Elsewhere::ListFills => (Method::GET, &["fills"], false),
             Elsewhere::SetLeverage => (Method::POST, &["leverage"], false),
+            Elsewhere::Deposit => (Method::POST, &["deposit"], false),
+            Elsewhere::Withdraw => (Method::POST, &["withdraw"], false),
+            Elsewhere::Transfer => (Method::POST, &["transfer"], false),
+            Elsewhere::GetTransfer => (Method::GET, &["transfers", "transfer"], false),
         };
         // The function that gives guidance about Lighter takes no key.
         let keyed = keyed && exchange != Exchange::Lighter.as_str();

@@ -50,6 +50,7 @@ mod error;
 mod lighter;
 mod orders;
 mod pages;
+mod payments;
 mod policy;
 mod requests;
 mod retry;
@@ -77,6 +78,10 @@ pub use orders::{
     OrderList, OrderStatus, OrderType, Placed, Placement, PositionSide, Problem, Side, TimeInForce,
 };
 pub use pages::Wallets;
+pub use payments::{
+    AsterWithdrawal, HyperliquidTransfer, HyperliquidWithdrawal, Paid, Payment, PaymentArrival,
+    PaymentQuote, PaymentRefusal, PaymentTerms, PaymentVerdict, TokenTransfer,
+};
 pub use policy::{
     Approver, Authority, CountedPayment, PaymentCap, PaymentDestination, PaymentLimit,
     PaymentPolicy, PaymentReport, PolicyApproval, PolicyChange, PolicyChangeText, Proposed,

@@ -154,4 +154,12 @@ pub enum Elsewhere {
     ListFills,
     /// `POST …/leverage`.
     SetLeverage,
+    /// `POST …/deposit`.
+    Deposit,
+    /// `POST …/withdraw`.
+    Withdraw,
+    /// `POST …/transfer`.
+    Transfer,
+    /// `GET …/transfers/{transferId}`.
+    GetTransfer,
 }

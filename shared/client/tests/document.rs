@@ -242,11 +242,13 @@ async fn perform(client: &Client, operation: &str) -> Option<Vec<Result<Value, E
             client.revoke_tenant_key("a1b2c3d4e5", true).await.map(plain),
         ],
         other => {
-            let lighter = orders::lighter::perform(client, other).await;
-            return match lighter {
-                Some(ways) => Some(ways),
-                None => orders::accounts::perform(client, other).await,
-            };
+            if let Some(ways) = orders::lighter::perform(client, other).await {
+                return Some(ways);
+            }
+            if let Some(ways) = orders::payments::perform(client, other).await {
+                return Some(ways);
+            }
+            return orders::accounts::perform(client, other).await;
         }
     })
 }

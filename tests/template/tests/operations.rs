@@ -29,7 +29,8 @@ pub(crate) async fn seen() -> &'static Seen {
     let run = async {
         // The simulators use the main networks.
         let main = ("ExchangeEnvironment", "mainnet");
-        let cloud = Cloud::start(&Sources::read().deploy(&[main])).await;
+        let weight = ("LighterWeightPerMinute", "10000");
+        let cloud = Cloud::start(&Sources::read().deploy(&[main, weight])).await;
         wallets(&cloud).await;
         let received = webhooks::made_and_deleted(&cloud).await;
         for exchange in EXCHANGES {

@@ -6,7 +6,7 @@ use http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::support::{Wallet, aster::Aster, hyperliquid::Hyperliquid};
+use crate::support::{Wallet, aster::Aster, hyperliquid::Hyperliquid, lighter::Lighter};
 
 async fn send(
     router: Router,
@@ -129,7 +129,11 @@ async fn rules_of_aster_are_set() {
 #[tokio::test]
 async fn documented_markets_exist() {
     let mut listed = Vec::new();
-    for router in [Hyperliquid::new().exchange.router(), Aster::new().exchange.router()] {
+    for router in [
+        Hyperliquid::new().exchange.router(),
+        Aster::new().exchange.router(),
+        Lighter::new().exchange.router(),
+    ] {
         let request = ("GET", "/_sim/state");
         let (_, state) = send(router, request, &LOCAL[..1], &Value::Null).await;
         listed.extend(state["markets"].as_object().unwrap().keys().cloned());

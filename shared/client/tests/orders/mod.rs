@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod lighter;
+pub(crate) mod payments;
 
 use hyperdex_client::{
     Attached, Client, Error, Exchange, NewOrder, PositionSide, Side, TimeInForce,

@@ -142,6 +142,17 @@ fn pattern(pattern: &str) -> (fn(&str) -> bool, String) {
             "bot-17".to_owned(),
         ),
         "^[A-Za-z0-9._-]+$" => (is_order_name, "12345".to_owned()),
+        "^[A-Za-z0-9._-]{1,64}$" => {
+            (|text| is_order_name(text) && text.len() <= 64, "p-1".to_owned())
+        }
+        "^[0-9a-f]{64}$" => (|text| hex(text, 64), "ab".repeat(32)),
+        "^[0-9a-f]+$" => (|text| hex(text, text.len()), "3006".to_owned()),
+        "^[a-z0-9-]+$" => (|text| !text.is_empty(), "alice".to_owned()),
+        "^(hyperliquid|aster|evm:[1-9][0-9]*)$" => (|text| !text.is_empty(), "evm:56".to_owned()),
+        "^(hyperliquid|aster|evm:[1-9][0-9]*)/[A-Za-z0-9.:_-]{1,40}$" => {
+            (|text| text.contains('/'), "evm:56/USDT".to_owned())
+        }
+        "^(0|[1-9][0-9]{0,19})(\\.[0-9]{0,17}[1-9])?$" => (is_decimal, "1000.5".to_owned()),
         "" => (|_| true, "a text".to_owned()),
         other => panic!("this file does not support the pattern {other}"),
     }
@@ -282,7 +293,7 @@ impl Document {
                 if fits { Ok(()) } else { no("is out of bounds") }
             }
             Value::Object(fields) => {
-                let properties = schema["properties"].as_object().unwrap();
+                let Some(properties) = schema["properties"].as_object() else { return Ok(()) };
                 for name in schema["required"].as_array().into_iter().flatten() {
                     if !fields.contains_key(name.as_str().unwrap()) {
                         return no("lacks a required field");
@@ -341,7 +352,7 @@ impl Document {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         let mut full = Map::new();
         let mut others = Vec::new();
-        for (name, form) in schema["properties"].as_object().unwrap() {
+        for (name, form) in schema["properties"].as_object().into_iter().flatten() {
             let mut samples = self.samples(form).into_iter();
             full.insert(name.clone(), samples.next().unwrap());
             let may_lack = !required.contains(&json!(name));

@@ -165,38 +165,41 @@ impl CancelPolicyChange {
 #[derive(ToSchema, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = PolicyApproval)]
+#[expect(dead_code, reason = "describes a part of a body")]
 pub(super) struct ApprovalFields {
     /// The approver's id.
     #[schema(value_type = schema::ApproverId)]
-    _approver: String,
+    approver: String,
     /// Its signature of the text.
-    _signature: SignatureFields,
+    signature: SignatureFields,
 }
 
 /// A signature: one of the two fields.
 #[derive(ToSchema, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = PolicySignature)]
+#[expect(dead_code, reason = "describes a part of a body")]
 pub(super) struct SignatureFields {
     /// ECDSA with SHA-256 over the text, DER in hex.
     #[schema(value_type = Option<schema::DerSignature>)]
-    _der: Option<String>,
+    der: Option<String>,
     /// A WebAuthn assertion whose challenge is the text's SHA-256.
     #[schema(value_type = Option<AssertionFields>)]
-    _web_authn: Option<AssertionFields>,
+    web_authn: Option<AssertionFields>,
 }
 
 /// A WebAuthn assertion, base64url without padding.
 #[derive(ToSchema, Debug)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = WebAuthnAssertion)]
+#[expect(dead_code, reason = "describes a part of a body")]
 pub(super) struct AssertionFields {
     /// The authenticator's data.
-    _authenticator_data: String,
+    authenticator_data: String,
     /// The client's data.
-    _client_data_json: String,
+    client_data_json: String,
     /// The signature.
-    _signature: String,
+    signature: String,
 }
 
 /// The fields that a signed text and its signatures have.

@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(due.account.record_key(&due.key)["sk"], AttributeValue::S(KEY.to_owned()));
         for (pk, sk) in [
             (format!("acme#W#{WALLET}"), KEY),
-            (format!("acme#O#{WALLET}#lighter"), KEY),
+            (format!("acme#O#{WALLET}#binance"), KEY),
             (format!("acme#O#{WALLET}"), KEY),
             (pk.clone(), "ledger"),
             (pk, "order#7c1f"),

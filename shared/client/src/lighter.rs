@@ -47,7 +47,7 @@ pub struct StoredLighterKey {
     /// The account.
     pub account_index: u64,
     /// The slot of the key.
-    pub api_key_index: u8,
+    pub api_key_index: u32,
     /// The public key, 80 hex digits.
     pub public_key: String,
     /// When it was stored, Unix milliseconds.

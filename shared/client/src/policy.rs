@@ -34,7 +34,7 @@ pub struct WebAuthnOrigin {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Authority {
     /// How many approvers must sign.
-    pub threshold: u8,
+    pub threshold: u32,
     /// The approvers.
     pub approvers: Vec<Approver>,
 }
@@ -110,7 +110,7 @@ pub struct PolicyChange {
     /// The approvals.
     pub approvals: Vec<ReceivedApproval>,
     /// How many approvals it needs.
-    pub threshold: u8,
+    pub threshold: u32,
     /// `approving`, `waiting`, `active`, `cancelled` or `expired`.
     pub state: String,
     /// When it takes or took effect, Unix milliseconds.
@@ -135,7 +135,7 @@ pub struct PolicyChangeText {
     /// The authority that signs: `tenant` or `root`.
     pub quorum: String,
     /// How many approvers must sign, unless the change only tightens the policy.
-    pub threshold: u8,
+    pub threshold: u32,
     /// Seven lines without a trailing line feed.
     pub text: String,
 }

@@ -167,7 +167,7 @@ async fn roles_have_exactly_the_permissions_they_use() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 49, "expected every kind of secret: {purposes:?}");
+    assert_eq!(purposes.len(), 55, "expected every kind of secret: {purposes:?}");
     assert_none(&wrong(&Stacks::deployed(), &seen.calls));
     assert_none(&wrong(&Sources::read().deploy(&[("UseVpc", "true")]), &seen.calls));
 }
@@ -179,7 +179,7 @@ async fn remote_calls_are_counted_by_the_product() {
     let seen = seen().await;
     assert_eq!(seen.counted, seen.arrived);
     let functions: Vec<&String> = seen.counted.keys().collect();
-    assert_eq!(functions.len(), 64, "expected every function but health: {functions:?}");
+    assert_eq!(functions.len(), 75, "expected every function but health: {functions:?}");
     assert!(!seen.counted.contains_key("health"));
 }
 

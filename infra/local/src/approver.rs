@@ -79,7 +79,7 @@ impl ApproverKey {
     /// Opens a key file. Refuses one that other users may read.
     ///
     /// # Errors
-    /// Returns an error when the file cannot be read, is readable by others, or is no such key.
+    /// Returns an error when the file cannot be read, is readable by others, or has no such key.
     pub fn open(path: &Path) -> Result<Self, ApproverKeyError> {
         let failed = |source| ApproverKeyError::Io { path: path.to_owned(), source };
         let file = File::open(path).map_err(failed)?;

@@ -71,7 +71,7 @@ impl LighterAccess<'_> {
         let account = match self {
             Self::Stored(account) => *account,
             Self::Given(key) => {
-                // A text that cannot be a header is no key: the service names the missing header.
+                // A text that cannot be a header cannot be a key: the service names the missing header.
                 if let Ok(mut secret) = HeaderValue::from_str(key.private_key.expose()) {
                     secret.set_sensitive(true);
                     headers.insert("x-lighter-api-key-private-key", secret);

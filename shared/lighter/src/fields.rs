@@ -5,7 +5,7 @@ use crate::field::Gl;
 /// Names and values of a transaction, in the order that is hashed and written.
 pub(crate) type Fields = Vec<(&'static str, u64)>;
 
-/// Number of the index that stands for no market.
+/// Number of the index that means no market.
 const NO_MARKET: u16 = 255;
 
 const MAX_ACCOUNT_INDEX: u64 = (1 << 48) - 2;

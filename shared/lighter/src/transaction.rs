@@ -236,7 +236,7 @@ pub struct Transaction {
     pub attributes: Attributes,
 }
 
-/// A signed transaction. `Debug` shows its hash only: whoever has `tx_info` can send it.
+/// A signed transaction. `Debug` shows its hash only: a reader of `tx_info` can send it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedTransaction {
     /// The parameter `tx_type`.

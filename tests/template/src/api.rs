@@ -8,7 +8,7 @@ use crate::cloudformation::{ACCOUNT, REGION};
 use crate::routes::Route;
 use crate::stacks::Stacks;
 
-/// The name of a method that stands for all methods that a path does not state.
+/// The name of a method that means all methods that a path does not state.
 const ANY: &str = "x-amazon-apigateway-any-method";
 
 /// The validator of request bodies.
@@ -16,7 +16,7 @@ const VALIDATOR: &str = "body-only";
 
 /// A method of a path.
 pub struct Method {
-    /// The function, and the method and path. The method is `ANY` if it stands for all others.
+    /// The function, and the method and path. The method is `ANY` if it means all others.
     pub route: Route,
     /// The logical name of the function.
     pub function: String,

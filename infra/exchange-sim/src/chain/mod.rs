@@ -162,7 +162,7 @@ impl Chains {
         lock(&self.0.hooks).push(Arc::new(hook));
     }
 
-    /// Lets the exchanges pay what is due, and find deposits.
+    /// Lets the exchanges make the payments that are due, and find deposits.
     fn settle(&self) {
         let hooks = lock(&self.0.hooks).clone();
         for hook in hooks {

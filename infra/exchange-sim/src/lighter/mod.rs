@@ -259,7 +259,7 @@ impl Exchange {
         Ok(())
     }
 
-    /// Executes what has arrived and what is due by now. Callers must not hold a lock.
+    /// Executes the transactions that have arrived and are due. Callers must not hold a lock.
     fn catch_up(&self) {
         self.0.edge.run_late();
         self.settle((self.0.now)());

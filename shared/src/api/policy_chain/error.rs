@@ -126,7 +126,7 @@ fn refused(failed: &'static str, fault: &PolicyFault) -> ApiError {
 pub fn approval_required(text: &ChangeTextData) -> ApiError {
     let error = ApiError::new(409, "APPROVAL_REQUIRED", "An approver must sign the cancellation");
     let error = error.advise(
-        "Sign data.text with an approver's key, and repeat the request with sequence, previousHash, \
+        "Sign data.text with an approver's key, and retry the request with sequence, previousHash, \
          notAfter and approvals.",
     );
     error.detail(|details| details.data = to_raw_value(text).ok())

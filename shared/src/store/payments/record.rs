@@ -64,7 +64,7 @@ pub struct PaymentRecord {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PaymentState {
-    /// Nothing is signed as far as this record knows. A repeat of the request goes on.
+    /// Nothing is signed as far as this record knows. A repeat of the request continues.
     Accepted,
     /// The bytes are stored. They may have been sent.
     Signed,

@@ -4,7 +4,7 @@
 //! cases. The holder was never signed and no longer can be; or the new payment does not add to what
 //! the chain can execute, because the chain executes one transaction of each nonce: it is the same
 //! payment with another fee, or a cancellation. Without this, a transaction that no block can contain
-//! would hold the nonce for ever, and with it the account's later payments.
+//! would hold the nonce without limit, and with it the account's later payments.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::money::{EvmTokenTransfer, Payment, PaymentId};

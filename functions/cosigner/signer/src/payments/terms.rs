@@ -46,7 +46,7 @@ pub(super) struct Terms {
     /// balances.
     pub(super) charges: Vec<Charge>,
     /// Until when its bytes can be executed, in milliseconds after it was counted; `None` when
-    /// there is no such time.
+    /// they can be executed at any time.
     pub(super) valid_for_ms: Option<u64>,
     /// How long after it was counted it can be signed, in milliseconds. It counts a day longer.
     pub(super) signable_for_ms: u64,

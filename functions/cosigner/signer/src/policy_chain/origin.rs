@@ -16,7 +16,7 @@ use crate::store::Shares;
 /// job seals once a day.
 const UNSEALED_MS: u64 = 2 * 24 * 60 * 60 * 1_000;
 
-/// What stands for "no seal" where the root authority accepts a place.
+/// Means "no seal" where the root authority accepts a place.
 const NO_SEAL: &str = "none";
 
 /// The deployment's identity, and the state of its table.
@@ -28,8 +28,8 @@ pub(crate) struct Origin {
     began_in: String,
     /// The id of the table now.
     table_id: String,
-    /// The hash of the newest seal outside the table, if the table lacks it; `none` if there is no
-    /// such seal.
+    /// The hash of the newest seal outside the table, if the table lacks it; `none` if no seal
+    /// exists.
     missing_seal: Option<String>,
 }
 

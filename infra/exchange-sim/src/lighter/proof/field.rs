@@ -92,7 +92,7 @@ pub(super) fn square_root(a: &Fp5) -> Option<Fp5> {
         return Some(ZERO);
     }
     let odd: U320 = (size() - U320::ONE) >> 32_usize;
-    // 7 generates the Goldilocks field. Its degree is odd, so 7 is no square in the extension.
+    // 7 generates the Goldilocks field. Its degree is odd, so 7 has no square root in the extension.
     let mut generator = power_of(&small(7), &odd);
     let mut rest = power_of(a, &odd);
     let mut root = power_of(a, &((odd + U320::ONE) >> 1_usize));

@@ -25,7 +25,7 @@ const ACCIDENT: i128 = 5;
 /// Number of the first attribute of integrators, whose approval is not simulated.
 const INTEGRATOR: u8 = 1;
 
-/// The number that stands for no market.
+/// The number that means no market.
 const NO_MARKET: u64 = 255;
 
 /// Types of orders.

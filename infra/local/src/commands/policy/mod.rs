@@ -368,7 +368,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Shows a text and signs it. Returns `None` when there is no signer: the text was explained.
+    /// Shows a text and signs it. Returns `None` without a signer: the text was explained.
     async fn signed(
         &self,
         state: &PolicyState,

@@ -6,7 +6,7 @@ use super::Client;
 use super::answer::{found, unreadable};
 use crate::exchanges::aster::trade::read::AskError;
 
-/// The slot that stands for all slots in a question.
+/// The slot that means all slots in a question.
 const ALL_SLOTS: u8 = 255;
 
 impl Client {

@@ -116,7 +116,7 @@ impl Market {
         let margin = |name: &str| {
             number(name).and_then(|fraction| u32::try_from(fraction).ok()).unwrap_or_default()
         };
-        // The last price is a JSON number, whose text is read as it stands.
+        // The last price is a JSON number, whose text is read as it is.
         let last = value.get("last_trade_price").map(Value::to_string);
         let last =
             last.and_then(|text| Decimal::parse(text.strip_suffix(".0").unwrap_or(&text)).ok());

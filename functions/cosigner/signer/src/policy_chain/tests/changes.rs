@@ -25,7 +25,7 @@ fn destination_is_usable_after_last_approval_and_delay() {
 fn approvers_below_the_threshold_change_nothing() {
     let mut world = World::new();
     world.propose(&add(), &["alice"]).unwrap();
-    // The same key again, also under another name, is no second approver.
+    // The same key again, also under another name, does not count as a second approver.
     world.approve(1, "alice").unwrap();
     let pending = world.chain.pending(1).unwrap().clone();
     let text = change_text(

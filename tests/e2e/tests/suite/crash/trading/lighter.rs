@@ -4,6 +4,7 @@
 use domain::ids::PerExchange;
 use e2e::kill::{Call, Harness, ended};
 use e2e::lighter::{ACCOUNT, accepted, open_account, record, store_key};
+use exchange_sim::lighter::Rules;
 use http::Method;
 use serde_json::{Value, json};
 use shared::store::OrderState;
@@ -42,6 +43,9 @@ async fn operations_on_lighter_survive_a_death_at_every_call() {
     .await;
     h.one_in = 8;
     open_account(&h.app);
+    // The clock of the test moves less than the calls.
+    let rules = Rules { weight_per_minute: u32::MAX, ..Rules::default() };
+    h.app.stack.lighter_sim.set_rules(rules);
     assert_eq!(store_key(&h.app).await.status, 200);
     let drawn = AtomicUsize::new(0);
     let new_id = || format!("order-{}", drawn.fetch_add(1, Ordering::SeqCst));

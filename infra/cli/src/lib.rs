@@ -54,6 +54,7 @@ struct Cli {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once")]
 enum Command {
     /// Verify the cosigner's audit log
     Audit {

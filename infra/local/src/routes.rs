@@ -386,7 +386,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
             hyperliquid: options.hyperliquid.chain,
             aster: options.aster.chain,
         }))
-        .merge(payments::functions(traders.payments.clone(), &custody))
+        .merge(payments::functions(traders.payments.clone(), custody))
         .merge(trading::functions(traders, endpoints.custody(options), options))
         .merge(webhooks(options, endpoints))
         .merge(tenant_keys(options, endpoints))

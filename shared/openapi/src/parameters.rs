@@ -180,7 +180,7 @@ pub(crate) fn other_exchange() -> Parameter {
         ParameterIn::Path,
         "exchange",
         Required::True,
-        name.examples(["lighter"]).build().into(),
+        name.examples(["binance"]).build().into(),
     )
     .description(Some("Any exchange without its own routes."))
     .build()

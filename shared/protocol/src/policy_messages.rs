@@ -31,7 +31,6 @@ pub enum PolicyCall {
 /// A response to a [`PolicyCall`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::large_enum_variant, reason = "made once, sent, and dropped")]
 pub enum PolicyAnswer {
     /// To [`PolicyCall::Show`].
     State(PolicyState),

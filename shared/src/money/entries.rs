@@ -212,7 +212,7 @@ mod tests {
             HistoryEntry { amount: amount("50.000000000000000001"), ..entry.clone() },
             HistoryEntry { chain_id: 1, ..entry.clone() },
             HistoryEntry { at_ms: NONCE - CLOCK_MS - 1, ..entry.clone() },
-            HistoryEntry { at_ms: NONCE + 10 * 60_000, ..entry.clone() },
+            HistoryEntry { at_ms: NONCE + 10 * 60_000, ..entry },
         ] {
             assert!(!is_withdrawal(&other, &wanted, &signed), "{other:?}");
         }

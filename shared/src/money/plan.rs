@@ -5,7 +5,7 @@ mod aster;
 mod evm;
 mod hyperliquid;
 
-pub(super) use hyperliquid::USDC_SYSTEM;
+pub(super) use hyperliquid::{USDC_SYSTEM, cctp_fee};
 
 use domain::eth::{Address, AgentKey};
 use domain::ids::Tenant;

@@ -3,9 +3,11 @@
 //! unknown.
 
 use domain::money::{AsterWithdraw, EvmTokenTransfer, HyperliquidWithdraw, Nonces, Payment, Route};
+use domain::policy::Amount;
 
 use super::MoneyError;
 use super::entries::{CLOCK_MS, has_nonce_in_ledger, is_payment, is_withdrawal};
+use super::plan::cctp_fee;
 use super::send::Change;
 use super::track::{Holder, Tracker, Wire};
 use crate::exchanges::aster::money::{HistoryEntry, HistoryState};
@@ -104,18 +106,13 @@ impl Tracker {
             calls.take(tenant).await?;
             return self.send(holder, record, signed, false).await;
         }
-        // The fee of Circle's way is not in the ledger.
-        let has_whole_fee = !matches!(
-            &record.payment,
-            Payment::HyperliquidWithdraw(HyperliquidWithdraw { route: Route::Cctp { .. }, .. })
-        );
         let found = calls.in_ledger(tenant, wallet, from_ms, |entry| {
             is_payment(entry, &record.payment, wallet, nonce_ms)
         });
         if let Some(entry) = found.await? {
             return Ok(Change {
                 transaction_hash: Some(entry.hash),
-                fee_taken: entry.fee.filter(|_| has_whole_fee).map(|fee| fee.text()),
+                fee_taken: entry.fee.and_then(|fee| self.fee_taken(&record.payment, &fee.text())),
                 ..Change::to(PaymentState::Completed)
             });
         }
@@ -137,6 +134,18 @@ impl Tracker {
         }
         calls.take(tenant).await?;
         self.send(holder, record, signed, false).await
+    }
+
+    /// Returns the fee of a payment. The ledger does not have the fee of Circle's way.
+    fn fee_taken(&self, payment: &Payment, in_ledger: &str) -> Option<String> {
+        let beside = match payment {
+            Payment::HyperliquidWithdraw(HyperliquidWithdraw {
+                route: Route::Cctp { domain, .. },
+                ..
+            }) => cctp_fee(self.networks.hyperliquid, *domain)?,
+            _ => return Some(in_ledger.to_owned()),
+        };
+        Some(Amount::parse(in_ledger).ok()?.checked_add(beside)?.to_string())
     }
 
     /// Returns whether the nonce has been used for so long that every ledger and node shows by what.

@@ -79,10 +79,10 @@ impl Resolvers {
             match tokio::time::timeout(Duration::from_millis(LIMIT_MS), work).await {
                 Ok(Ok(0)) => {}
                 Ok(Ok(open)) => {
-                    tracing::warn!(open, "orders are unknown when their key is removed")
+                    tracing::warn!(open, "orders are unknown when their key is removed");
                 }
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "orders are not resolved before a removal")
+                    tracing::warn!(%error, "orders are not resolved before a removal");
                 }
                 Err(_) => tracing::warn!("orders are not resolved in time before a removal"),
             }

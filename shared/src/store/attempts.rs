@@ -88,6 +88,9 @@ fn partition(tenant: &Tenant, id: WebhookId, shard: u8) -> String {
     format!("{tenant}#D#{id}#{shard}")
 }
 
+/// A page of deliveries, and where the next one begins.
+type Deliveries = (Vec<DeliveryRecord>, Option<EventId>);
+
 impl Store {
     /// Records an attempt. An attempt that was made before the recorded one changes nothing.
     ///
@@ -210,7 +213,7 @@ impl Store {
         id: WebhookId,
         before: Option<&'a EventId>,
         limit: u8,
-    ) -> BoxFuture<'a, Result<(Vec<DeliveryRecord>, Option<EventId>), StoreError>> {
+    ) -> BoxFuture<'a, Result<Deliveries, StoreError>> {
         Box::pin(async move {
             let last = before.map_or_else(|| EventId::ceiling(u64::MAX), ToString::to_string);
             let shards = (0..SHARDS).map(|shard| {

@@ -101,6 +101,9 @@ fn sort(at_ms: u64, wallet_id: Uuid) -> String {
 /// tenant. Three follow, then all the rest, so that a small tenant waits for three rounds.
 const WAVES: [usize; 3] = [3, SHARDS as usize, 0];
 
+/// A page of wallets, and where the next one begins.
+type Page = (Vec<ListedWallet>, Option<Position>);
+
 impl Store {
     /// Returns at most `limit` of a tenant's wallets from a position on, and the start of the next
     /// page. Reads the index, which lags behind the table by about a second. A walk returns each
@@ -114,7 +117,7 @@ impl Store {
         tenant: &'a Tenant,
         from: Position,
         limit: u8,
-    ) -> BoxFuture<'a, Result<(Vec<ListedWallet>, Option<Position>), StoreError>> {
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let limit = usize::from(limit);
             let mut wallets = Vec::new();

@@ -350,7 +350,7 @@ mod tests {
             (format!("acme#M#{WALLET}#lighter"), "payment#p-1"),
             (format!("acme#M#{WALLET}"), "payment#p-1"),
             (pk.clone(), "claim#x"),
-            (pk.clone(), "payment#"),
+            (pk, "payment#"),
         ] {
             assert_eq!(due_payment(&entry(&pk, sk)), None, "{pk} {sk}");
         }

@@ -146,7 +146,7 @@ fn transaction(fields: &mut Fields<'_>) {
     }
     assert!(transaction.expired_at_ms > NOW_MS);
     let hash = transaction.hash(MAINNET);
-    assert!(hash == transaction.clone().hash(MAINNET) && hash != transaction.hash(TESTNET));
+    assert!(hash == transaction.hash(MAINNET) && hash != transaction.hash(TESTNET));
     let next = Transaction { nonce: transaction.nonce ^ 1, ..transaction.clone() };
     assert!(hash != next.hash(MAINNET), "two nonces have one hash");
     let signature = Signature::parse(&[0; 80]).expect("a signature");

@@ -32,6 +32,7 @@ pub(crate) enum Started {
 }
 
 /// A function that a schedule invokes.
+#[expect(clippy::large_enum_variant, reason = "made once for each function")]
 pub(crate) enum Job {
     /// The renewal job.
     Renew(RenewApiKeys),
@@ -45,6 +46,7 @@ pub(crate) enum Job {
     ResolveAster(resolve_orders_aster::ResolveOrders),
     /// The job that resolves orders on Hyperliquid.
     ResolveHyperliquid(resolve_orders_hyperliquid::ResolveOrders),
+    /// The job that resolves orders on Lighter.
     ResolveLighter(resolve_orders_lighter::ResolveOrders),
 }
 

@@ -68,7 +68,7 @@ async fn edited_missing_and_cut_records_are_found() {
     let mut cut = items.clone();
     cut.retain(|item| sort_key(item) != LAST);
     assert_eq!(faults(cut), [Fault::CutOff(4, 5)]);
-    let mut edited = items.clone();
+    let mut edited = items;
     let record = edited.iter_mut().find(|item| sort_key(item) == "change#000000000001").unwrap();
     let body = record["body"].as_s().unwrap().replace("alice", "carol");
     record.insert("body".to_owned(), AttributeValue::S(body));

@@ -77,6 +77,7 @@ async fn due(table: &Table, place: PaymentPlace, until_ms: u64) -> Vec<DuePaymen
     found
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for the result of a call")]
 fn is_conflict(result: Result<(), StoreError>) -> bool {
     matches!(result, Err(StoreError::Conflict))
 }

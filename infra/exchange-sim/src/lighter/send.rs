@@ -37,7 +37,7 @@ pub(super) fn one(
         stated
     };
     exchange.settle(now);
-    Ok(accepted(exchange, json!(stated), now))
+    Ok(accepted(exchange, &json!(stated), now))
 }
 
 /// Returns the hash by which a transaction is found, and the one that the response states.
@@ -87,7 +87,7 @@ pub(super) fn batch(
         }
     }
     exchange.settle(now);
-    Ok(accepted(exchange, json!(hashes), now))
+    Ok(accepted(exchange, &json!(hashes), now))
 }
 
 /// Checks the nonce of a transaction in a batch against that of the one before.
@@ -99,7 +99,7 @@ fn follows(before: &Tx, tx: &Tx) -> Result<(), Refusal> {
     if skips || tx.nonce == before.nonce + 1 { Ok(()) } else { Err(INVALID_NONCE) }
 }
 
-fn accepted(exchange: &Exchange, hashes: Value, now: u64) -> Value {
+fn accepted(exchange: &Exchange, hashes: &Value, now: u64) -> Value {
     json!({
         "code": 200,
         "message": "{\"ratelimit\": \"didn't use volume quota\"}",

@@ -192,6 +192,9 @@ pub fn units(amount: Amount, places: u8) -> Result<u128, PaymentError> {
     let spare = 18_u32.checked_sub(u32::from(places));
     let spare = spare.ok_or(PaymentError("tokens with more than 18 decimals are not supported"))?;
     let unit = 10_u128.pow(spare);
-    require(amount.units() % unit == 0, "the amount has more decimal places than the token")?;
+    require(
+        amount.units().is_multiple_of(unit),
+        "the amount has more decimal places than the token",
+    )?;
     Ok(amount.units() / unit)
 }

@@ -107,8 +107,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Option<String>, u16> {
-        payments_from(&format!("/api/policy{query}").parse().unwrap())
-            .map_err(|error| error.status.into())
+        payments_from(&format!("/api/policy{query}").parse().unwrap()).map_err(|error| error.status)
     }
 
     #[test]

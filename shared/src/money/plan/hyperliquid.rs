@@ -51,6 +51,12 @@ const EXITS: [Exit; 2] = [
     },
 ];
 
+/// Returns the fee of Circle's way to a domain, in USDC.
+pub(in crate::money) fn cctp_fee(network: HyperliquidChain, domain: u32) -> Option<Amount> {
+    let exit = EXITS.iter().find(|exit| exit.network == network && exit.domain == domain)?;
+    Amount::parse(exit.fee).ok()
+}
+
 /// The system address that receives USDC of Circle's way.
 pub(in crate::money) const USDC_SYSTEM: &str = "0x2000000000000000000000000000000000000000";
 

@@ -38,6 +38,7 @@ const LAST_PAUSE_MS: u64 = 32;
 const HEAD: &str = "audit";
 
 /// Why an appending transaction failed.
+#[expect(clippy::large_enum_variant, reason = "made once and dropped")]
 pub(crate) enum Lost {
     /// The companion item exists already.
     Companion,

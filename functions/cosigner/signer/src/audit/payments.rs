@@ -1,5 +1,6 @@
 //! The signed payments of a verified chain, each with the policy that allowed it.
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, HashSet};
 
 use domain::eth::{Address, Signature};
@@ -97,14 +98,15 @@ pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Reco
                 let (id, digests) = (payment.id.clone(), vec![payment.digest.clone()]);
                 let replaced = payment.replaces.as_ref().map(|id| known.get(id));
                 let may_replace = |other: &Known| other.may_be_replaced_by(&payment.payment);
-                // The first record stays.
-                if known.contains_key(&id) {
-                    fault = Some(Fault::PaymentTwice(seq));
-                } else if replaced.is_some_and(|other| !other.is_some_and(may_replace)) {
-                    fault = Some(Fault::PaymentNotAllowed(seq));
-                } else {
-                    let new = Known { seq, allowed: payment, digests, signatures: Vec::new() };
-                    known.insert(id, new);
+                let is_wrong = replaced.is_some_and(|other| !other.is_some_and(may_replace));
+                match known.entry(id) {
+                    // The first record stays.
+                    Place::Occupied(_) => fault = Some(Fault::PaymentTwice(seq)),
+                    Place::Vacant(_) if is_wrong => fault = Some(Fault::PaymentNotAllowed(seq)),
+                    Place::Vacant(place) => {
+                        let signatures = Vec::new();
+                        place.insert(Known { seq, allowed: payment, digests, signatures });
+                    }
                 }
             }
             Decision::PaymentResumed { id, digest } => {

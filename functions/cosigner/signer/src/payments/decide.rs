@@ -30,6 +30,9 @@ pub(super) struct Known {
     pub(super) spent: Vec<(Spent, Spent)>,
 }
 
+/// The counts after a payment, the changes that set its limits, and whether it needs approvals.
+type Limited = (Vec<(Spent, Spent)>, Vec<u64>, bool);
+
 /// A payment that the policy allows, with the state after it.
 pub(super) struct Counting {
     pub(super) spent: Vec<(Spent, Spent)>,
@@ -190,11 +193,7 @@ impl Known {
 
     /// Checks the limits. Returns the counts after the payment, the changes that set the limits, and
     /// whether the payment needs approvals.
-    fn limits(
-        &self,
-        charges: &[Charge],
-        now_ms: u64,
-    ) -> Result<(Vec<(Spent, Spent)>, Vec<u64>, bool), PaymentRefusal> {
+    fn limits(&self, charges: &[Charge], now_ms: u64) -> Result<Limited, PaymentRefusal> {
         let (mut spent, mut changes, mut is_above) = (Vec::new(), Vec::new(), false);
         for (charge, (wallet, tenant)) in charges.iter().zip(&self.spent) {
             let active = limit(&self.view, charge)?;

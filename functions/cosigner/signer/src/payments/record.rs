@@ -230,10 +230,12 @@ pub(super) fn content(payment: &Payment) -> Result<String, StoreError> {
     canonical_json(payment).map_err(damaged)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn damaged(error: serde_json::Error) -> StoreError {
     StoreError::Damaged { what: "payment", cause: error.to_string() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(super) fn unbuilt(error: aws_sdk_dynamodb::error::BuildError) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }

@@ -16,10 +16,10 @@ impl Cosigner {
     pub(super) async fn origin(&self) -> Result<Origin, CallError> {
         let now_ms = self.clock.now_ms();
         let known = self.origins.known.lock().await.clone();
-        if let Some((read_at_ms, origin)) = known {
-            if now_ms.abs_diff(read_at_ms) < ORIGIN_MS {
-                return Ok(origin);
-            }
+        if let Some((read_at_ms, origin)) = known
+            && now_ms.abs_diff(read_at_ms) < ORIGIN_MS
+        {
+            return Ok(origin);
         }
         let table_id = self.shares.table_id().await?;
         let chains = self.chains(&table_id).await?;

@@ -65,7 +65,7 @@ fn run(exchange: &Exchange, parameters: &Parameters, kind: Kind) -> Result<Value
     let text = parameters.text_as_sent();
     let digest = text.and_then(|text| signing::message_digest(chain_id, text));
     let hash = digest.map(|digest| digest.to_string()).unwrap_or_default();
-    apply(exchange, (user, parameters.now()), (&asked, kind), hash)
+    apply(exchange, (user, parameters.now()), (&asked, kind), &hash)
 }
 
 fn read(parameters: &Parameters, kind: Kind) -> Result<Withdrawal, Refusal> {
@@ -129,7 +129,7 @@ fn apply(
     exchange: &Exchange,
     (user, now): (Address, u64),
     (asked, kind): (&Withdrawal, Kind),
-    hash: String,
+    hash: &str,
 ) -> Result<Value, Refusal> {
     let Withdrawal { chain_id, asset, amount, fee, receiver, user_nonce, .. } = asked;
     let rules = exchange.rules().money;
@@ -167,12 +167,12 @@ fn apply(
     let id = engine.book(Booking {
         account: user,
         at: now,
-        hash: hash.clone(),
+        hash: hash.to_owned(),
         nonce: Some(*user_nonce),
         amount: *amount,
         shown,
         payout: Some(payout),
     });
     engine.commit(now);
-    Ok(accepted(id, &hash))
+    Ok(accepted(id, hash))
 }

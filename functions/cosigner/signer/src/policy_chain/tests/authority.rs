@@ -31,7 +31,7 @@ fn operator_cancels_without_a_signature() {
 fn removed_approver_cannot_cancel_but_can_freeze() {
     let mut world = World::new();
     let without_carol = authority(1, &[world.signer("alice"), world.signer("bob")]);
-    world.propose(&replace(without_carol.clone()), &["alice", "bob"]).unwrap();
+    world.propose(&replace(without_carol), &["alice", "bob"]).unwrap();
     let cancel = Change::Cancel { seq: 1 };
     assert_eq!(world.propose(&cancel, &["carol"]), Err(PolicyFault::OwnRemoval));
     assert!(world.propose(&Change::Freeze {}, &["carol"]).unwrap().is_final);

@@ -179,8 +179,8 @@ done
 
 send GET "/api/trading/policy?walletIdOrAddress=$user"
 expect 'the trading policy is returned' 200 '"effective":{' '"ordersPerMinute":'
-send GET "/api/trading/lighter/orders?walletIdOrAddress=$user"
-refused 'orders on Lighter' 400 ''
+send GET /api/trading/lighter/orders
+refused 'orders on Lighter without a key' 404 'Missing or invalid credentials for Lighter'
 
 post /api/wallets '{}'
 refused 'a missing userId' 400 'Missing required parameter: userId'

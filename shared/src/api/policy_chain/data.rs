@@ -163,7 +163,7 @@ struct ApprovedData {
 /// A change in the policy chain.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = PolicyChangeData)]
+#[schema(as = PolicyChangeRecord)]
 pub struct ChangeData {
     /// The number of the change.
     #[schema(value_type = schema::ChangeNumber)]

@@ -93,7 +93,7 @@ test("foreign hostname gets 403 from the API and the console", async () => {
 
 test("foreign hostname gets 403 from the other ports", async () => {
   const inner = Object.entries(stack.parts).filter(([name]) => !["API", "console"].includes(name));
-  assert.deepEqual(inner.map(([name]) => name), ["DynamoDB", "KMS", "Lambda", "SQS", "Hyperliquid", "Aster"]);
+  assert.deepEqual(inner.map(([name]) => name), ["DynamoDB", "KMS", "Lambda", "SQS", "Hyperliquid", "Aster", "Lighter", "chains"]);
   for (const [name, url] of inner) {
     const requests = [["/", {}], ["/", { method: "POST", headers, body: "{}" }]];
     for (const got of await script(`${FOREIGN}:${port(url)}`, requests)) {

@@ -7,6 +7,7 @@ use hyperdex_console::ConsoleError;
 use hyperdex_console::operator::{self, ConsoleOptions};
 use hyperdex_local::keys::KeyFile;
 use hyperdex_local::{Options, Port, Stack, StartError};
+use shared::exchanges::lighter::config::network_of_chain;
 
 use crate::terminal::say;
 
@@ -14,12 +15,20 @@ use crate::terminal::say;
 pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     let (data, simulated) = (
         options.data_dir.display().to_string(),
-        (options.hyperliquid.url.is_none(), options.aster.url.is_none()),
+        [
+            options.hyperliquid.url.is_none(),
+            options.aster.url.is_none(),
+            options.lighter.url.is_none(),
+        ],
     );
     let keys = KeyFile::new(&options.data_dir).list()?.len();
     let loopback = options.ip.is_loopback();
     let external = options.engines.is_some();
-    let chains = (options.hyperliquid.chain, options.aster.chain);
+    let chains = [
+        options.hyperliquid.chain,
+        options.aster.chain,
+        network_of_chain(options.lighter.chain_id),
+    ];
     let ports = options.ports;
     let mut stack = Stack::start(options).await?;
     let kind = |simulated, chain: HyperliquidChain| {
@@ -39,8 +48,9 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
     say(&format!("  KMS          {}{engine}", stack.kms));
     say(&format!("  Lambda       {}  (cosigner, in its own process)", stack.lambda));
     say(&format!("  SQS          {}", stack.sqs));
-    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated.0, chains.0)));
-    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated.1, chains.1)));
+    say(&format!("  Hyperliquid  {}  ({})", stack.hyperliquid, kind(simulated[0], chains[0])));
+    say(&format!("  Aster        {}  ({})", stack.aster, kind(simulated[1], chains[1])));
+    say(&format!("  Lighter      {}  ({})", stack.lighter, kind(simulated[2], chains[2])));
     say(&format!("  chains       {}<chain id>  (simulator)", stack.chains));
     say(&format!("  data         {data}"));
     say(&match keys {
@@ -51,8 +61,9 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         say(&format!("  Webhooks are disabled: the external DynamoDB has no stream ({cause})."));
     }
     for (name, simulated, port, url) in [
-        ("Hyperliquid", simulated.0, ports.hyperliquid, &stack.hyperliquid),
-        ("Aster", simulated.1, ports.aster, &stack.aster),
+        ("Hyperliquid", simulated[0], ports.hyperliquid, &stack.hyperliquid),
+        ("Aster", simulated[1], ports.aster, &stack.aster),
+        ("Lighter", simulated[2], ports.lighter, &stack.lighter),
     ] {
         match (port, url.port()) {
             (Port::Preferred(wanted), Some(taken)) if simulated && wanted != taken => {

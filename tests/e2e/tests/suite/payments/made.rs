@@ -19,8 +19,8 @@ async fn withdrawal_from_hyperliquid_arrives_on_arbitrum() {
     let id = made.text("/data/transferId");
     let state = till.state(app, Place::Hyperliquid, id).await;
     assert_eq!(state.text("/data/state"), "COMPLETED", "{state:?}");
-    // The exchange's ledger has no fee of Circle's way.
-    assert_eq!((state.text("/data/fee"), state.text("/data/feeAsset")), ("0.2", "USDC"));
+    // The account's own activation, and the fee of Circle's way, which the ledger does not have.
+    assert_eq!((state.text("/data/fee"), state.text("/data/feeAsset")), ("1.2", "USDC"));
     assert_eq!(state.body["data"]["chainId"], ARBITRUM);
     // The other route.
     let exchange = &app.stack.hyperliquid_sim;

@@ -6,7 +6,7 @@
 //! Thomas Pornin's paper on ECgFp5. Operations on a secret key or a signature's nonce have no
 //! branches and no memory accesses that depend on it.
 //!
-//! - [`SecretKey`] makes [`Signature`]s of a [`Hash`], and [`AuthToken`]s.
+//! - [`SecretKey`] makes [`Signature`]s of a [`Hash`](struct@Hash), and [`AuthToken`]s.
 //! - [`Transaction`] has exact integers. [`Transaction::sign`] refuses what Lighter refuses, and
 //!   returns the body's `tx_info` with its hash.
 

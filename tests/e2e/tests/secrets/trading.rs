@@ -219,7 +219,8 @@ impl Run {
             (app.request(Method::GET, &format!("{orders}?{query}")), 200),
             (app.request(Method::GET, &format!("{orders}/none/status?{query}")), 404),
             (app.request(Method::GET, &format!("{orders}?{query}&apiKeyIndex=7")), 400),
-            (app.request(Method::GET, &format!("{orders}?{query}00")), 400),
+            // Another account.
+            (app.request(Method::GET, &format!("{orders}?{query}00")), 404),
             (in_headers(Method::GET, "/api/trading/lighter/balances"), 200),
             (in_headers(Method::GET, &format!("{orders}?{query}")), 400),
             (app.request(Method::POST, orders).json(&order("b-1")), 200),

@@ -13,12 +13,12 @@
 //! both, whether or not one of them fails. The key is deleted and not only disabled, because an account
 //! has room for a limited number of keys, which a tenant could fill with revoked ones.
 
-use futures_util::future::BoxFuture;
 use std::sync::{Arc, OnceLock};
 
 use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
+use futures_util::future::BoxFuture;
 use platform::aws::Aws;
 use platform::env::ConfigError;
 use platform::items::StoreError;
@@ -290,13 +290,11 @@ impl KeyAdmin {
         overlap_ms: u64,
         change: &'a Change,
     ) -> BoxFuture<'a, Result<KeyRecord, KeyAdminError>> {
-        Box::pin(async move {
-            if overlap_ms == 0 {
-                return self.revoke(key_id, change).await;
-            }
-            let at_ms = self.clock.now_ms().saturating_add(overlap_ms);
-            Ok(self.store.expire_key(key_id, at_ms).await?)
-        })
+        if overlap_ms == 0 {
+            return self.revoke(key_id, change);
+        }
+        let at_ms = self.clock.now_ms().saturating_add(overlap_ms);
+        Box::pin(async move { Ok(self.store.expire_key(key_id, at_ms).await?) })
     }
 
     /// Revokes a key: API Gateway refuses it at once, and the tombstone of its record everywhere

@@ -48,7 +48,7 @@ impl From<LighterKeyView> for LighterKeyData {
     }
 }
 
-/// A key that is no longer stored.
+/// A deleted key.
 #[derive(Serialize, ToSchema, Debug)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = LighterKeyDeleted)]

@@ -9,4 +9,6 @@ mod serve;
 pub use clients::{ClientBounds, Peer, serve_clients, whole};
 pub use error::ListenError;
 pub use hosts::{AllowedHost, AllowedHostError};
-pub use serve::{Listener, Port, Stop, bind, bind_port, serve, serve_page, url};
+pub use serve::{
+    Listener, Port, Reservation, Stop, bind, bind_port, bind_reserved, serve, serve_page, url,
+};

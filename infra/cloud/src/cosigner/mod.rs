@@ -17,7 +17,7 @@ use domain::clock::Clock;
 use domain::intent::parse_chain;
 use domain::random::Random;
 use http::{HeaderName, HeaderValue, StatusCode};
-use hyperdex_listen::{Stop, bind, serve, url};
+use hyperdex_listen::{Listener, Stop, bind, bind_reserved, serve, url};
 use platform::aws::Aws;
 use serde::Deserialize;
 use serde_json::json;
@@ -135,12 +135,22 @@ pub async fn in_process(
     stop: Stop,
 ) -> Result<String, CloudError> {
     let listener = bind("the cosigner", settings.ip, settings.port).await?;
+    serve_on(listener, settings, (clock, random), stop)
+}
+
+fn serve_on(
+    listener: Listener,
+    settings: &CosignerSettings,
+    (clock, random): (Clock, Random),
+    stop: Stop,
+) -> Result<String, CloudError> {
     let address = url(&listener);
     serve(listener, router(settings, clock, random)?, stop);
     Ok(address)
 }
 
-/// Runs the child process: listens, prints its URL, and serves until standard input ends.
+/// Runs the child process: listens on the port that the parent reserved, prints its URL, and serves
+/// until standard input ends.
 ///
 /// # Errors
 /// Returns an error when it cannot listen.
@@ -151,7 +161,8 @@ pub async fn run_child(
     // Ctrl-C reaches the whole process group. This process ends with its parent.
     tokio::spawn(async { while tokio::signal::ctrl_c().await.is_ok() {} });
     let (sender, stop) = Stop::new();
-    let address = in_process(settings, Clock::system(), Random::system(), stop).await?;
+    let listener = bind_reserved("the cosigner", settings.ip, settings.port)?;
+    let address = serve_on(listener, settings, (Clock::system(), Random::system()), stop)?;
     say(&address);
     let mut nothing = Vec::new();
     let _ = tokio::io::stdin().read_to_end(&mut nothing).await;

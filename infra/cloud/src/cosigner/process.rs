@@ -5,10 +5,10 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use hyperdex_listen::Reservation;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::Instant;
-use url::Url;
 
 use super::CosignerSettings;
 use crate::engines::CHILD_KEY;
@@ -27,8 +27,9 @@ pub struct CosignerProcess {
     child: Child,
     /// Separate from the child, because waiting for a child closes its own input.
     input: Option<ChildStdin>,
-    /// Includes the port, so that the next process listens on the same one.
+    /// Includes the reserved port, so that each process listens on the same one.
     settings: CosignerSettings,
+    _port: Reservation,
     quiet: bool,
 }
 
@@ -54,9 +55,9 @@ impl CosignerProcess {
                 tokio::time::sleep(FIRST_WAIT * 2_u32.pow(before)).await;
             }
             starts.push_back(Instant::now());
-            match in_child(&self.settings, self.quiet).await {
-                Ok((process, _)) => {
-                    *self = process;
+            match spawn(&self.settings, self.quiet).await {
+                Ok((child, _)) => {
+                    (self.input, self.child) = child;
                     down.store(false, Ordering::SeqCst);
                     say(&format!("The cosigner's process ended ({how}). It was restarted."));
                 }
@@ -79,11 +80,22 @@ fn how(ended: std::io::Result<ExitStatus>) -> String {
 /// Starts this program again as the cosigner, waits until it listens, and returns its URL too.
 ///
 /// # Errors
-/// Returns an error when the process does not start or does not listen.
+/// Returns an error when the port is in use, or the process does not start or does not listen.
 pub async fn in_child(
     settings: &CosignerSettings,
     quiet: bool,
 ) -> Result<(CosignerProcess, String), CloudError> {
+    let port = Reservation::new("the cosigner", settings.ip, settings.port).await?;
+    let settings = CosignerSettings { port: port.port(), ..settings.clone() };
+    let ((input, child), address) = spawn(&settings, quiet).await?;
+    Ok((CosignerProcess { child, input, settings, _port: port, quiet }, address))
+}
+
+/// Starts the process on its reserved port, and returns it, its input and its URL.
+async fn spawn(
+    settings: &CosignerSettings,
+    quiet: bool,
+) -> Result<((Option<ChildStdin>, Child), String), CloudError> {
     let failed = |cause: String| CloudError::Part { what: "the cosigner's process", cause };
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new(program);
@@ -106,12 +118,9 @@ pub async fn in_child(
         child.stdout.take().ok_or_else(|| failed("the process has no output".to_owned()))?;
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).await.map_err(|error| failed(error.to_string()))?;
-    let address = line.trim().to_owned();
-    let port = Url::parse(&address).ok().and_then(|url| url.port());
-    let Some(port) = port else {
+    if line.is_empty() {
         return Err(failed("the process ended immediately; see its message above".to_owned()));
-    };
+    }
     let input = child.stdin.take();
-    let settings = CosignerSettings { port, ..settings.clone() };
-    Ok((CosignerProcess { child, input, settings, quiet }, address))
+    Ok(((input, child), line.trim().to_owned()))
 }

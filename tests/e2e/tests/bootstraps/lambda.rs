@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub(crate) use function::{Function, Invoked};
 use hyperdex_local::{
-    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, CosignerHost, Options, Stack, WALLETS_KEY,
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, CosignerHost, Options, SEALS_TABLE, Stack, WALLETS_KEY,
     WALLETS_TABLE,
 };
 use tempfile::TempDir;
@@ -191,6 +191,7 @@ impl Lambda {
                 "WalletsTable" => WALLETS_TABLE.clone_into(value),
                 "WalletsKey.Arn" => WALLETS_KEY.clone_into(value),
                 "CosignerTable" => COSIGNER_TABLE.clone_into(value),
+                "SealsTable" => SEALS_TABLE.clone_into(value),
                 "CosignerKey.Arn" => COSIGNER_KEY.clone_into(value),
                 "AuditKey.Arn" => AUDIT_KEY.clone_into(value),
                 "Deliveries" => queue.clone_into(value),

@@ -3,7 +3,6 @@
 use domain::ids::WalletRef;
 
 use super::access::SigningKey;
-use super::client::CALL_WEIGHT;
 use super::client::call::Cancelled;
 use super::finding::Finder;
 use super::markets::Market;
@@ -128,7 +127,7 @@ impl Trader {
         key: &SigningKey,
     ) -> Result<Attempt, TradeError> {
         let Target { account, view, id, .. } = target;
-        self.client.take(&account.tenant, CALL_WEIGHT).await?;
+        self.client.take_call(&account.tenant).await?;
         let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
         let asker = (view.address(), key);
         let sent = self.client.cancel(nonce, asker, market, id.lookup()).await?;

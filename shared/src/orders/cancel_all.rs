@@ -8,7 +8,6 @@ use lighter_signer::{Action as LighterAction, CancelAll as LighterCancelAll};
 
 use super::access::SigningKey;
 use super::cancel::{after_sending, as_cancelled};
-use super::client::CALL_WEIGHT;
 use super::client::call::LookupId;
 use super::client::wire::{Wire, market_index};
 use super::finding::Finder;
@@ -272,7 +271,7 @@ impl Trader {
         let market_index = Some(market_index(market)?);
         let mut attempt = 1;
         let sent = loop {
-            self.client.take(&account.tenant, CALL_WEIGHT).await?;
+            self.client.take_call(&account.tenant).await?;
             let nonce = self.store.take_trading_nonce(account, self.clock()).await?;
             let action = LighterAction::CancelAllOrders(LighterCancelAll::Now { market_index });
             let signed = client.sign(key.caller()?, action, nonce)?;

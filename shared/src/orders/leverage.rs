@@ -23,7 +23,6 @@ use platform::metrics::{self, About, Metric};
 use uuid::Uuid;
 
 use super::access::{SigningKey, ensure_not_frozen};
-use super::client::CALL_WEIGHT;
 use super::client::call::Asker;
 use super::markets::Market;
 use super::place::is_about_the_service;
@@ -217,7 +216,7 @@ impl Trader {
         let key = self.key_of(&setting.view, open.agent).await?;
         // An agent that the service no longer has was replaced long after the lease of its call.
         let Some(key) = key else { return Ok(()) };
-        self.client.take(&setting.account.tenant, CALL_WEIGHT).await?;
+        self.client.take_call(&setting.account.tenant).await?;
         let wallet = setting.view.address();
         let ended = self.client.fence(open.nonce, wallet, &key).await;
         ended.map_err(|unresolved| unknown(unresolved.to_string()))?;

@@ -10,6 +10,7 @@ use super::client::Question;
 use super::client::wire::Wire;
 use super::{TradeError, Trader};
 use crate::exchanges::lighter::Credential;
+use crate::exchanges::lighter::profile::Request;
 use crate::exchanges::lighter::trade::Client;
 use crate::store::LighterKeyRecord;
 
@@ -47,6 +48,15 @@ impl Trader {
         }
     }
 
+    /// Returns whether requests may give a key of Lighter in the query.
+    #[must_use]
+    pub const fn accepts_keys_in_query(&self) -> bool {
+        match &self.client.wire {
+            Wire::Lighter(client) => client.keys_in_query(),
+            Wire::Aster(_) | Wire::Hyperliquid(_) => false,
+        }
+    }
+
     /// Stores the key of an account after Lighter has stated its public key in the slot. It replaces the
     /// present one.
     ///
@@ -61,7 +71,7 @@ impl Trader {
         let client = self.lighter_client()?;
         let slot = (credential.account_index, credential.api_key_index);
         let ask = || Box::pin(client.public_key(slot.0, slot.1)) as Question<'_, Option<String>>;
-        let listed = self.client.ask(tenant, 1, ask).await?;
+        let listed = self.client.ask_lighter(tenant, Request::Keys, ask).await?;
         let public_key = credential.public_key().to_string();
         if listed.as_deref() != Some(&public_key) {
             return Err(TradeError::KeyNotListed);
@@ -98,7 +108,7 @@ impl Trader {
             let slot = client.slot_of(account_index, public_key.as_str());
             Box::pin(slot) as Question<'_, Option<u8>>
         };
-        let slot = self.client.ask(tenant, 1, ask).await?;
+        let slot = self.client.ask_lighter(tenant, Request::Keys, ask).await?;
         let api_key_index = slot.ok_or(TradeError::KeyNotListed)?;
         Ok(Arc::new(Credential { account_index, api_key_index, key: Arc::new(key) }))
     }
@@ -139,7 +149,7 @@ impl Trader {
     ) -> Result<Option<u64>, TradeError> {
         let client = self.lighter_client()?;
         let ask = || Box::pin(client.account_of(owner)) as Question<'_, Option<u64>>;
-        Ok(self.client.ask(tenant, 1, ask).await?)
+        Ok(self.client.ask_lighter(tenant, Request::Question, ask).await?)
     }
 
     /// Opens the stored key of an account.

@@ -22,7 +22,7 @@ use super::client::call::Asker;
 use super::plan;
 use super::reserve::{NotReserved, Request};
 use super::target::Target;
-use super::view::{OrderView, of_exchange};
+use super::view::{OrderView, is_of_another_client, of_exchange};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
 use crate::exchanges::trade::{ExchangeOrder, TradeCode};
@@ -126,7 +126,10 @@ impl Trader {
         let plan = ChangePlan { found, market, change, filled, rest, base: &base.record };
         self.before_sending(until_ms, self.check_change(target, &plan)).await?;
         let record = self.reserve_change(target, &plan, base.seen, changing).await?;
-        let (record, view) = self.send_change(target, &plan, record, until_ms).await?;
+        let (record, mut view) = self.send_change(target, &plan, record, until_ms).await?;
+        if is_of_another_client(&record) {
+            view.client_order_id.clone_from(&found.client_id);
+        }
         target.record = Some(record);
         target.move_to_present();
         Ok(view)
@@ -148,7 +151,7 @@ impl Trader {
         let priced = &[plan.priced(account, value)];
         self.precheck(policy, &view.ledger, priced)?;
         let call = plan.call(account)?;
-        self.client.take(&account.tenant, plan::weight(&call)).await?;
+        self.client.take(&account.tenant, self.client.weight_of(&call)).await?;
         let is_limited = policy.max_position_notional.is_some();
         let make = |nonce| {
             self.ensure_time_to_send(until_ms)?;

@@ -22,7 +22,6 @@ use domain::ids::WalletRef;
 use super::access::ensure_not_frozen;
 use super::client::call::Asker;
 use super::outcome::{result_of, wait_s};
-use super::plan;
 use super::reserve::{NotReserved, Request};
 use super::resolve::{Case, REQUEST_WAIT_MS, Resolution};
 use super::view::{OrderToPlace, PlacedOrder, Placing};
@@ -41,7 +40,8 @@ use refusals::Refusals;
 pub(super) use send::{is_worth_resending, lease_until_ms};
 
 /// Maximum number of passes of a request over its orders. Each pass after the first follows a
-/// change by another request, a resolved outcome, or a refusal that a new signature can repair.
+/// change by another request or a resolved outcome. Passes after a refusal that a new signature can
+/// repair do not count: [`Refusals`] bounds them.
 const PASSES: u32 = 5;
 
 /// What one pass has come to.
@@ -50,6 +50,8 @@ enum Pass {
     Done(Placing),
     /// The records have changed. Another pass looks at them.
     Again,
+    /// The orders were refused, and another pass signs them once more.
+    Renewed,
 }
 
 impl Trader {
@@ -78,10 +80,12 @@ impl Trader {
         until_ms: u64,
     ) -> Result<Placing, TradeError> {
         let mut progress = Progress::default();
-        for _ in 0..PASSES {
+        let mut passes = 0;
+        while passes < PASSES {
             match self.pass(account, batch, until_ms, &mut progress).await {
                 Ok(Pass::Done(placing)) => return Ok(placing),
-                Ok(Pass::Again) => {}
+                Ok(Pass::Again) => passes += 1,
+                Ok(Pass::Renewed) => {}
                 Err(error) => return progress.ended(account, batch, error),
             }
         }
@@ -164,6 +168,8 @@ impl Trader {
         let view = view?;
         match known(&view, batch, self.now_ms())? {
             Known::Ended(records) => {
+                let reading = self.with_read_orders(account, &view, records, until_ms);
+                let records = Box::pin(reading).await;
                 let orders = records.iter().map(|record| result_of(account, record, 1));
                 Ok(Pass::Done(Placing { orders: orders.collect(), is_replay: true }))
             }
@@ -183,9 +189,9 @@ impl Trader {
                     }
                     Err(NotReserved::Error(error)) => return Err(error),
                 };
-                if let Some(wait_ms) = progress.renews(self, &records) {
+                if let Some(wait_ms) = progress.renews(self, &records, until_ms) {
                     self.clock().sleep_ms(wait_ms).await;
-                    return Ok(Pass::Again);
+                    return Ok(Pass::Renewed);
                 }
                 self.count(&records);
                 let all = records.iter().chain(&others);
@@ -253,7 +259,7 @@ impl Trader {
         let builder = self.allowed_builder(&policy, builder, &priced)?;
         let mut placement = Placement::new(account, view, &policy, batch, &planned, now_ms)?;
         placement.builder = builder;
-        let weight = plan::weight(&placement.call()?);
+        let weight = self.client.weight_of(&placement.call()?);
         let opening = async {
             let taken = async { Ok(self.client.take(&account.tenant, weight).await?) };
             tokio::try_join!(self.key(view), taken)

@@ -275,15 +275,6 @@ pub(super) fn call(
     }
 }
 
-/// Returns the request weight of a call.
-pub(super) const fn weight(call: &Unsigned) -> u64 {
-    match call {
-        Unsigned::Aster(call, _) => call.weight(),
-        Unsigned::Hyperliquid(action) => action.weight(),
-        Unsigned::Lighter(_) => 1,
-    }
-}
-
 impl Trader {
     /// Checks orders against their markets. Every refusal that needs no account is found here.
     pub(super) async fn plan(

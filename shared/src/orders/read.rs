@@ -1,7 +1,7 @@
 //! Reading orders. It writes nothing.
 
 use domain::clock::wait_for_lease_s;
-use domain::ids::WalletRef;
+use domain::ids::{Exchange, WalletRef};
 use futures_util::future::try_join_all;
 
 use super::access::SigningKey;
@@ -10,13 +10,14 @@ use super::client::wire::Wire;
 use super::finding::{FindFault, Finder, KnownId, ensure_own};
 use super::legs::with_listed;
 use super::made::change_outcome;
+use super::outcome::refusal_of;
 use super::place::unknown;
 use super::target::Target;
 use super::view::{self, OrderView, of_exchange};
 use super::{REQUEST_MS, TradeError, Trader};
 use crate::caller::Caller;
-use crate::exchanges::trade::ExchangeOrder;
-use crate::store::{Change, OrderRecord, OrderState, TradingAccount, TradingView};
+use crate::exchanges::trade::{ExchangeOrder, TradeCode};
+use crate::store::{Change, OrderRecord, OrderState, StoredOutcome, TradingAccount, TradingView};
 use crate::trading::ids::{ExchangeOrderId, Leg, OrderName};
 use crate::trading::order::SymbolText;
 
@@ -81,6 +82,8 @@ impl Trader {
     ) -> Result<OrderView, TradeError> {
         let account = target.account.clone();
         match record.state {
+            // The next request with its id places it.
+            OrderState::Refused if is_overtaken(record) => Err(target.not_found()),
             OrderState::Refused => {
                 view::of_refused(&account, record).ok_or_else(|| target.not_found())
             }
@@ -278,4 +281,11 @@ impl Trader {
         });
         Ok(views.collect())
     }
+}
+
+/// Returns whether Lighter refused an order only because a later nonce of the slot was faster. The order
+/// was not placed, and nothing refuses it.
+fn is_overtaken(record: &OrderRecord) -> bool {
+    let Some(StoredOutcome::Refused(stored)) = &record.outcome else { return false };
+    record.exchange == Exchange::Lighter && refusal_of(stored).code == TradeCode::NonceTooLow
 }

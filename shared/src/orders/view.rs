@@ -146,6 +146,12 @@ fn status_of(exchange: Exchange, word: &str, filled: Decimal, quantity: Decimal)
     }
 }
 
+/// Returns whether an order on Lighter was placed by another client, and the service has changed it. The
+/// id of its record is internal; callers know the order by that client's index.
+pub(super) fn is_of_another_client(record: &OrderRecord) -> bool {
+    record.exchange == Exchange::Lighter && record.submission.is_none() && record.lead.is_none()
+}
+
 /// Returns the view of a placed order as it was when its outcome was stored. `None` when the record
 /// has no such outcome.
 pub(super) fn of_record(account: &TradingAccount, record: &OrderRecord) -> Option<OrderView> {
@@ -179,7 +185,8 @@ pub(super) fn of_record(account: &TradingAccount, record: &OrderRecord) -> Optio
     };
     Some(OrderView {
         order_id: order_id.clone(),
-        client_order_id: Some(record.client_order_id.to_string()),
+        client_order_id: (!is_of_another_client(record))
+            .then(|| record.client_order_id.to_string()),
         symbol: request.symbol.to_string(),
         exchange_symbol: record.symbol.name.clone(),
         side: request.side,
@@ -261,7 +268,11 @@ pub(super) fn of_exchange(
     // The exchange can state the quantity zero, with which such an order was sent.
     let is_whole = record.whole && whole.is_zero();
     OrderView {
-        client_order_id: Some(record.client_order_id.to_string()),
+        client_order_id: if is_of_another_client(record) {
+            plain.client_order_id.clone()
+        } else {
+            Some(record.client_order_id.to_string())
+        },
         symbol,
         order_type: request.order_type.as_str().to_owned(),
         status: match order.status {

@@ -68,7 +68,11 @@ fn batch(exchange: Exchange, body: &JsonBody) -> Result<Vec<OrderToPlace>, ApiEr
     let objects = body.objects("orders")?;
     let most = max_batch(exchange);
     if !(1..=most).contains(&objects.len()) {
-        return Err(ApiError::bad_request(format!("orders must have 1 to {most} orders")));
+        let error = match most {
+            1 => "orders must have one order".to_owned(),
+            most => format!("orders must have 1 to {most} orders"),
+        };
+        return Err(ApiError::bad_request(error));
     }
     let read = |object: &JsonBody| {
         object.only_nested::<NewOrder>()?;

@@ -12,6 +12,9 @@ use crate::orders::CredentialGap;
 /// When a retry is worth it after a refusal about the moment, in seconds.
 const TRY_LATER_S: u64 = 5;
 
+/// The same after a nonce that was overtaken in each attempt, in seconds.
+const OVERTAKEN_S: u64 = 1;
+
 /// Returns the published code and text of a refusal that the caller can understand from the order
 /// alone. `None` for every other meaning.
 pub(super) const fn named(code: TradeCode) -> Option<(&'static str, &'static str)> {
@@ -74,6 +77,10 @@ pub(super) fn refused(exchange: Exchange, action: Action, refusal: &TradeRefusal
         TradeCode::NotOffered => not_offered(exchange, "this order"),
         TradeCode::RateLimited { retry_after_s } => {
             return busy(failed, Busy::Limited { retry_after_s });
+        }
+        // Other orders of the slot were faster each time.
+        TradeCode::NonceTooLow if exchange == Exchange::Lighter => {
+            attempt_refused(failed).retry_after(OVERTAKEN_S)
         }
         TradeCode::Expired | TradeCode::NonceTooLow => attempt_refused(failed),
         TradeCode::TryLater => attempt_refused(failed).retry_after(TRY_LATER_S),

@@ -19,11 +19,11 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, WARNING};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Uri};
 use platform::env::ConfigError;
 use tower::Layer;
 
-use self::given::Given;
+use self::given::{Given, has_key};
 use super::desk::{Desk, failed};
 use super::error::{Action, no_credential};
 use crate::api::error::ApiError;
@@ -92,11 +92,30 @@ async fn run(State(keys): State<LighterKeys>, request: Request, next: Next) -> R
         Ok(ready) => ready,
         Err(error) => return without_store(error.into_response()),
     };
-    let mut response = without_store(next.run(request).await);
-    if has_key_in_query {
-        response.headers_mut().insert(DEPRECATION, DEPRECATED_SINCE);
-        response.headers_mut().insert(WARNING, QUERY_WARNING);
+    let response = without_store(next.run(request).await);
+    if has_key_in_query { deprecated(response) } else { response }
+}
+
+/// Runs a request that needs no key. A key in its query is refused or deprecated, as on the routes that
+/// need one.
+async fn without_key<T: IntoResponse>(
+    trader: &Trader,
+    uri: &Uri,
+    work: impl Future<Output = Result<T, ApiError>> + Send,
+) -> Response {
+    if !has_key(uri) {
+        return work.await.into_response();
     }
+    if !trader.accepts_keys_in_query() {
+        return without_store(key_in_query_refused().into_response());
+    }
+    without_store(deprecated(work.await.into_response()))
+}
+
+/// States in a response that the form with the key in the query is deprecated.
+fn deprecated(mut response: Response) -> Response {
+    response.headers_mut().insert(DEPRECATION, DEPRECATED_SINCE);
+    response.headers_mut().insert(WARNING, QUERY_WARNING);
     response
 }
 

@@ -90,9 +90,11 @@ pub fn parse_slot(text: &str) -> Result<u8, CredentialFault> {
     slot.filter(|slot| *slot <= MAX_SLOT).ok_or(CredentialFault::Slot)
 }
 
-/// Parses digits only: no sign, and no space.
+/// Parses digits only: no sign, no space, and no leading zero. Each number has one text.
 fn number(text: &str) -> Option<u64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+    let is_canonical = text == "0" || !text.starts_with('0');
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_canonical && is_digits).then(|| text.parse().ok())?
 }
 
 /// Omits the key.
@@ -117,6 +119,9 @@ mod tests {
             (KEY, "255", "281190", "apiKeyIndex"),
             (KEY, "+5", "281190", "apiKeyIndex"),
             (KEY, "", "281190", "apiKeyIndex"),
+            (KEY, "05", "281190", "apiKeyIndex"),
+            (KEY, "00", "281190", "apiKeyIndex"),
+            (KEY, "5", "0281190", "accountIndex"),
             (KEY, "5", "281474976710655", "accountIndex"),
             (KEY, "5", "-1", "accountIndex"),
         ] {

@@ -12,8 +12,7 @@ pub const PROFILE: Profile = Profile {
     nonce_fresh_for: 60_000,
     weights: Weights { approval: 1, removal: 1, agent: 1, agents: 1, builder: 1 },
     weight_variable: "LIGHTER_WEIGHT_PER_MINUTE",
-    // Lighter allows a standard account, and an address of calls without a token, 60 requests. Each
-    // request has the weight 1 here.
+    // Below the limit of a standard account, so that requests are counted: see `cost`.
     weight_per_minute: 54,
     removal_wait_ms: None,
     replaces_by_name: false,
@@ -28,3 +27,58 @@ pub const PROFILE: Profile = Profile {
         testnet_expected: "a URL of Lighter's test network, because LIGHTER_CHAIN_ID is 300",
     },
 };
+
+/// The highest budget of a minute that counts requests. Lighter allows a standard account, and an
+/// address of calls without a token, 60 requests. A higher budget is that of a premium account, of which
+/// Lighter allows a weight of 24,000.
+pub const STANDARD_PER_MINUTE: u64 = 60;
+
+/// A request to Lighter, as its limit counts it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Request {
+    /// `sendTx`.
+    Send,
+    /// A list of orders: `accountOrders`, `accountActiveOrders`, `accountInactiveOrders`.
+    Orders,
+    /// `apikeys`.
+    Keys,
+    /// Every other question: markets, a book, an account, a transaction.
+    Question,
+}
+
+impl Request {
+    /// Returns the published weight for a premium account.
+    #[must_use]
+    pub const fn weight(self) -> u64 {
+        match self {
+            Self::Send => 6,
+            Self::Orders => 100,
+            Self::Keys => 150,
+            Self::Question => 300,
+        }
+    }
+}
+
+/// Returns what requests take of a budget of `per_minute`: their number for a standard account, and
+/// their weight for a premium one.
+#[must_use]
+pub fn cost(requests: &[Request], per_minute: u64) -> u64 {
+    if per_minute <= STANDARD_PER_MINUTE {
+        requests.len() as u64
+    } else {
+        requests.iter().map(|request| request.weight()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn budget_counts_requests_or_weights() {
+        let requests = [Request::Send, Request::Orders, Request::Keys, Request::Question];
+        assert_eq!(cost(&requests, PROFILE.weight_per_minute), 4);
+        assert_eq!(cost(&requests, STANDARD_PER_MINUTE), 4);
+        assert_eq!(cost(&requests, STANDARD_PER_MINUTE + 1), 556);
+    }
+}

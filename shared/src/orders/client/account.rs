@@ -7,6 +7,7 @@ use lighter_signer::{Action as LighterAction, MarginMode as LighterMargin};
 use super::call::Asker;
 use super::wire::{Wire, market_index};
 use super::{Question, TradeClient};
+use crate::exchanges::Unclear;
 use crate::exchanges::account::{
     AccountBalance, AccountMode, AccountPosition, LeverageSet, LeverageState, LeverageStep,
     MarginMode,
@@ -20,12 +21,12 @@ use crate::exchanges::hyperliquid::trade::account::{PerpsAccount, SpotBalance};
 use crate::exchanges::hyperliquid::trade::action::{Action, Leverage};
 use crate::exchanges::hyperliquid::trade::answer::Sender;
 use crate::exchanges::hyperliquid::trade::history::ENTRIES_PER_WEIGHT;
+use crate::exchanges::lighter::profile::Request;
 use crate::exchanges::lighter::trade::Client as LighterClient;
 use crate::exchanges::lighter::trade::account::Account as LighterAccount;
 use crate::exchanges::lighter::trade::markets::WHOLE_MARGIN;
 use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Sent, TradeCode, TradeRefusal};
-use crate::exchanges::{LookupError, Unclear};
 use crate::orders::TradeError;
 use crate::orders::access::SigningKey;
 use crate::store::StoredSymbol;
@@ -69,7 +70,7 @@ impl TradeClient {
         tenant: &Tenant,
     ) -> Result<LighterAccount, AskError> {
         let index = client.account_index().ok_or_else(|| not_offered("no account is named"))?;
-        self.ask(tenant, 1, || Box::pin(client.account(index))).await
+        self.ask_lighter(tenant, Request::Question, || Box::pin(client.account(index))).await
     }
 
     /// Reads the account of the perpetuals of one of Hyperliquid's DEXs.
@@ -137,8 +138,7 @@ impl TradeClient {
         asker: Asker<'_>,
     ) -> Result<Vec<AccountBalance>, AskError> {
         let reader = asker.reader()?;
-        let taken = self.take(tenant, Call::SpotAccount.weight()).await;
-        taken.map_err(|busy| AskError::Failed(LookupError::Busy(busy)))?;
+        self.take(tenant, Call::SpotAccount.weight()).await?;
         client.spot_balances(reader).await
     }
 
@@ -206,7 +206,7 @@ impl TradeClient {
             Wire::Lighter(client) => {
                 let index = client.account_index();
                 let index = index.ok_or_else(|| not_offered("no account is named"))?;
-                let weight = self.with_markets(1);
+                let weight = self.with_markets(&[Request::Question]);
                 self.ask(tenant, weight, || Box::pin(client.leverage(index, name))).await
             }
         }

@@ -4,7 +4,11 @@
 pub(super) mod account;
 pub(super) mod call;
 pub(super) mod fills;
+mod region;
+mod weight;
 pub(super) mod wire;
+
+use std::sync::Arc;
 
 use domain::clock::Clock;
 use domain::eth::Address;
@@ -15,8 +19,9 @@ use platform::metrics::{self, About, Metric};
 use super::TradeError;
 use crate::exchanges::LookupError;
 use crate::exchanges::aster::trade::read::AskError;
-use crate::exchanges::budget::{Answered, Budget, Busy, Claim};
+use crate::exchanges::budget::{Answered, Budget, Claim};
 use crate::exchanges::http::SKEW_MS;
+use crate::exchanges::lighter::profile::Request;
 use crate::exchanges::lighter::trade::FIRST_ORDER_INDEX;
 use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Fence, Found, Sent, TradeCode, Unresolved};
@@ -24,13 +29,11 @@ use crate::exchanges::{Unclear, aster};
 use crate::orders::access::SigningKey;
 use crate::store::StoredSymbol;
 use call::{Asker, Cancelled, Changed, Entry, LookupId, Outgoing};
+use region::RegionBlock;
 use wire::Wire;
 
 /// Maximum number of retries of a request that never arrived.
 const REPEATS: u32 = 2;
-
-/// The request weight of a signed call for one order.
-pub(super) const CALL_WEIGHT: u64 = 1;
 
 /// The waits before the questions about a transaction that was taken, in milliseconds.
 const EXECUTION_WAITS_MS: [u64; 4] = [250, 400, 700, 1_200];
@@ -48,12 +51,13 @@ pub(super) struct TradeClient {
     budget: Budget,
     clock: Clock,
     timeout_ms: u64,
+    region: Arc<RegionBlock>,
 }
 
 impl TradeClient {
     /// Makes a client. A call that changes orders has a timeout of `timeout_ms`.
-    pub(super) const fn new(wire: Wire, budget: Budget, clock: Clock, timeout_ms: u64) -> Self {
-        Self { wire, budget, clock, timeout_ms }
+    pub(super) fn new(wire: Wire, budget: Budget, clock: Clock, timeout_ms: u64) -> Self {
+        Self { wire, budget, clock, timeout_ms, region: Arc::default() }
     }
 
     /// Returns a client with the same connections and another budget.
@@ -86,8 +90,15 @@ impl TradeClient {
     }
 
     /// Takes weight from the budget.
-    pub(super) async fn take(&self, tenant: &Tenant, weight: u64) -> Result<(), Busy> {
-        self.budget.take(Claim::of(tenant), weight).await
+    ///
+    /// # Errors
+    /// Fails when nothing may be sent now, and while the exchange is known to block the region.
+    pub(super) async fn take(&self, tenant: &Tenant, weight: u64) -> Result<(), AskError> {
+        if let Some(refusal) = self.region.at(self.clock.now_ms()) {
+            return Err(AskError::Refused(refusal));
+        }
+        let taken = self.budget.take(Claim::of(tenant), weight).await;
+        taken.map_err(|busy| LookupError::Busy(busy).into())
     }
 
     /// Sends the bytes that place orders. The caller has taken their weight.
@@ -175,9 +186,9 @@ impl TradeClient {
             Exchange::Hyperliquid => 2,
             // By the exchange's id it asks for the open orders, then for the ended ones.
             Exchange::Lighter if id.of_lighter().is_some_and(|id| id >= FIRST_ORDER_INDEX) => {
-                self.with_markets(2)
+                self.with_markets(&[Request::Orders, Request::Orders])
             }
-            Exchange::Lighter => self.with_markets(1),
+            Exchange::Lighter => self.with_markets(&[Request::Orders]),
         };
         self.ask(tenant, weight, || Box::pin(self.wire.look_up(asker, symbol, id))).await
     }
@@ -193,18 +204,9 @@ impl TradeClient {
             (Exchange::Aster, Some(_)) => aster::trade::Call::OpenOrders.weight(),
             (Exchange::Aster, None) => aster::trade::Call::AllOpenOrders.weight(),
             (Exchange::Hyperliquid, _) => 20,
-            (Exchange::Lighter, _) => self.with_markets(1),
+            (Exchange::Lighter, _) => self.with_markets(&[Request::Orders]),
         };
         self.ask(tenant, weight, || Box::pin(self.wire.open_orders(asker, within))).await
-    }
-
-    /// Returns the weight of a question to Lighter that needs the list of markets, which the first one
-    /// of a process reads.
-    pub(super) fn with_markets(&self, weight: u64) -> u64 {
-        match &self.wire {
-            Wire::Lighter(client) if !client.has_markets() => weight + 1,
-            _ => weight,
-        }
     }
 
     /// Asks what has become of a transaction of Lighter.
@@ -216,7 +218,7 @@ impl TradeClient {
         let Wire::Lighter(client) = &self.wire else {
             return Err(account::not_offered("a transaction has no hash"));
         };
-        self.ask(tenant, 1, || Box::pin(client.transaction(hash))).await
+        self.ask_lighter(tenant, Request::Question, || Box::pin(client.transaction(hash))).await
     }
 
     /// Asks what has become of a transaction that Lighter has taken, until it is executed or a few
@@ -242,7 +244,7 @@ impl TradeClient {
     ) -> Result<T, AskError> {
         let mut repeat = 0;
         loop {
-            self.take(tenant, weight).await.map_err(LookupError::Busy)?;
+            self.take(tenant, weight).await?;
             let answer = question().await;
             if let Err(AskError::Failed(LookupError::NotSent(_))) = &answer
                 && repeat < REPEATS
@@ -284,7 +286,7 @@ impl TradeClient {
                     self.emit(Metric::SignatureFaults, 1);
                     self.budget.answered(Answered::Send).await;
                 }
-                TradeCode::RegionBlocked => self.note_blocked(&refusal.text).await,
+                TradeCode::RegionBlocked => self.note_region(&refusal.text),
                 _ => self.budget.answered(Answered::Send).await,
             },
             Sent::Accepted(_) => self.budget.answered(Answered::Send).await,
@@ -310,7 +312,7 @@ impl TradeClient {
         self.note_clock();
         let failed = match error {
             Some(AskError::Refused(refusal)) if refusal.code == TradeCode::RegionBlocked => {
-                return self.note_blocked(&refusal.text).await;
+                return self.note_region(&refusal.text);
             }
             None
             | Some(
@@ -334,6 +336,13 @@ impl TradeClient {
         tracing::error!(%exchange, words, "the exchange's edge blocks calls from this address");
         self.emit(Metric::ExchangeBlocked, 1);
         self.budget.blocked().await;
+    }
+
+    /// Remembers that the exchange serves nobody from this region, and raises the same alarm.
+    fn note_region(&self, text: &str) {
+        tracing::error!(exchange = %self.exchange(), text, "the exchange blocks this region");
+        self.emit(Metric::ExchangeBlocked, 1);
+        self.region.note(text, self.clock.now_ms());
     }
 
     fn note_clock(&self) {

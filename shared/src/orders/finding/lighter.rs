@@ -1,12 +1,18 @@
 //! The outcome of transactions of Lighter. The exchange takes a transaction, and executes it later or
 //! not at all. Its hash names it, so the question needs no key: the job has none of a caller.
 
+use domain::ids::Exchange;
+
 use super::{ChangeFound, FindFault, Finder, KnownId, has_values};
 use crate::exchanges::lighter::trade::read::Executed;
 use crate::exchanges::trade::{ExchangeOrder, Placed, TradeCode, TradeRefusal};
 use crate::orders::client::call::Entry;
-use crate::orders::outcome::Outcome;
-use crate::store::{Change, OrderRecord, StoredOutcome, Submission};
+use crate::orders::outcome::{Outcome, present_or_own};
+use crate::orders::{TradeError, Trader};
+use crate::store::{
+    Change, OrderLost, OrderRecord, OrderState, Settling, StoredOutcome, Submission,
+    TradingAccount, TradingView,
+};
 use crate::trading::decimal::Decimal;
 use crate::trading::order::{OrderStatus, OrderType};
 
@@ -16,6 +22,9 @@ const MAX_SKEW_MS: u64 = 60_000;
 
 /// The word for the status of an order whose transaction was executed, and which was not read.
 const EXECUTED: &str = "executed";
+
+/// The exchange's word for an order that it is processing.
+const IN_PROGRESS: &str = "in-progress";
 
 impl ChangeFound {
     /// Returns whether the exchange states neither the change nor its refusal.
@@ -112,6 +121,21 @@ impl Finder<'_> {
         self.outcome_of(record, &order, until_ms).await.map(Some)
     }
 
+    /// Returns the outcome of an executed order as the exchange lists it now. It needs the caller's key.
+    /// `None` means that the exchange does not list the order now.
+    async fn lighter_listed(
+        &self,
+        record: &OrderRecord,
+        until_ms: u64,
+    ) -> Result<Option<Outcome>, FindFault> {
+        match self.lighter_of_index(record).await? {
+            Some(order) if !is_earlier(&order, record) => {
+                self.outcome_of(record, &order, until_ms).await.map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Looks up the order that has the client order index of a record.
     async fn lighter_of_index(
         &self,
@@ -159,6 +183,81 @@ impl Finder<'_> {
             }
         }
     }
+}
+
+impl Trader {
+    /// Returns records with the state that Lighter lists now for each order that was executed and not
+    /// read: the job has no key to read it. The state is stored. An order that cannot be read keeps its
+    /// record.
+    pub(in crate::orders) async fn with_read_orders(
+        &self,
+        account: &TradingAccount,
+        view: &TradingView,
+        records: Vec<OrderRecord>,
+        until_ms: u64,
+    ) -> Vec<OrderRecord> {
+        let mut present = Vec::with_capacity(records.len());
+        for record in records {
+            let read = match self.read_unread(account, view, &record, until_ms).await {
+                Ok(read) => read,
+                Err(error) => {
+                    tracing::warn!(%error, "an executed order is not read");
+                    None
+                }
+            };
+            present.push(read.unwrap_or(record));
+        }
+        present
+    }
+
+    /// Reads an order that was executed and not read, and stores its state. `None` means that there is
+    /// nothing to read, or that Lighter does not list the order now.
+    async fn read_unread(
+        &self,
+        account: &TradingAccount,
+        view: &TradingView,
+        record: &OrderRecord,
+        until_ms: u64,
+    ) -> Result<Option<OrderRecord>, TradeError> {
+        if !is_unread(record) {
+            return Ok(None);
+        }
+        let Some(key) = self.key_to_ask(view).await? else { return Ok(None) };
+        let finder = Finder { trader: self, account, view, key: Some(&key) };
+        let reading = async { Ok(finder.lighter_listed(record, until_ms).await) };
+        let outcome = match self.until(until_ms, reading).await? {
+            Ok(Some(outcome)) if !outcome.state.is_unresolved() => outcome,
+            Ok(_) => return Ok(None),
+            Err(FindFault::Ask(error)) => return Err(error.into()),
+            Err(fault) => {
+                tracing::warn!(%fault, "an executed order is not read");
+                return Ok(None);
+            }
+        };
+        let mut read =
+            OrderRecord { state: outcome.state, revision: self.random.uuid()?, ..record.clone() };
+        read.outcome = outcome.stored.or(read.outcome);
+        let settling = vec![Settling { known: record.revision, record: read.clone() }];
+        Ok(Some(match self.store.settle(account, settling).await {
+            Ok(mut stored) => stored.pop().unwrap_or(read),
+            Err(OrderLost::Moved(moved)) => {
+                present_or_own(&moved, vec![read.clone()]).pop().unwrap_or(read)
+            }
+            Err(OrderLost::Store(error)) => {
+                tracing::warn!(%error, "the state of an order is not stored");
+                read
+            }
+        }))
+    }
+}
+
+/// Returns whether an order was executed, and its record does not have what became of it.
+fn is_unread(record: &OrderRecord) -> bool {
+    let Some(StoredOutcome::Placed { exchange_status, .. }) = &record.outcome else { return false };
+    record.exchange == Exchange::Lighter
+        && record.state == OrderState::Placed
+        && record.is_at_rest()
+        && [EXECUTED, IN_PROGRESS].contains(&exchange_status.as_str())
 }
 
 /// Returns whether an order is from before a record. The caller can use its id again when the record

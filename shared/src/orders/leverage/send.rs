@@ -8,7 +8,6 @@ use super::{Effect, Setting};
 use crate::exchanges::account::LeverageStep;
 use crate::exchanges::trade::{Sent, TradeCode};
 use crate::orders::access::ensure_not_frozen;
-use crate::orders::client::CALL_WEIGHT;
 use crate::orders::resolve::GRACE_MS;
 use crate::orders::{REQUEST_MS, TradeError, Trader};
 use crate::store::{LeverageRecord, MAX_POLICY_AGE_MS, ORDER_KEPT_MS};
@@ -28,7 +27,7 @@ impl Trader {
     ) -> Result<(), TradeError> {
         for _ in 0..ATTEMPTS {
             let account = setting.account;
-            self.client.take(&account.tenant, CALL_WEIGHT).await?;
+            self.client.take_call(&account.tenant).await?;
             let record = self.open_record(setting, step).await?;
             let asker = (setting.view.address(), &setting.key);
             let sent = self.client.set_leverage(

@@ -19,6 +19,7 @@ use crate::exchanges::aster::trade::{Client as AsterClient, MARKET_WEIGHT};
 use crate::exchanges::hyperliquid::trade::Client as HyperliquidClient;
 use crate::exchanges::hyperliquid::trade::account::USDC_INDEX;
 use crate::exchanges::hyperliquid::trade::markets::{self as hyperliquid, Dex};
+use crate::exchanges::lighter::profile::Request;
 use crate::exchanges::lighter::trade::book::Best;
 use crate::exchanges::lighter::trade::markets as lighter;
 use crate::exchanges::trade::TradeCode;
@@ -164,7 +165,9 @@ impl Reading<'_> {
                 Ok(found.map_err(|violation| of_violation(violation, symbol)))
             }
             Wire::Lighter(client) => {
-                let read = self.client.ask(self.tenant, 1, || Box::pin(client.markets()));
+                let read = self
+                    .client
+                    .ask_lighter(self.tenant, Request::Question, || Box::pin(client.markets()));
                 let age = age(LIGHTER_AGE);
                 let markets = self.cache.lighter.get(self.client.clock(), age, read).await?;
                 let found = markets.find(symbol).cloned();
@@ -293,7 +296,9 @@ impl Reading<'_> {
         match (&self.client.wire, market) {
             (Wire::Lighter(client), Market::Lighter(market)) if !market.has_mark => {
                 let (cache, id) = (named(&self.cache.books, &market.name), market.id);
-                let read = self.client.ask(self.tenant, 1, || Box::pin(client.best(id)));
+                let read = self
+                    .client
+                    .ask_lighter(self.tenant, Request::Question, || Box::pin(client.best(id)));
                 let best = cache.get(self.client.clock(), LIGHTER_PRICE_AGE, read).await?;
                 Ok(best.opposite(side))
             }
@@ -324,9 +329,9 @@ impl Reading<'_> {
             (Wire::Lighter(client), Market::Lighter(market)) => {
                 let (cache, name) = (named(&self.cache.marks, &market.name), market.name.as_str());
                 let id = market.id;
-                let read = self
-                    .client
-                    .ask(self.tenant, 1, || Box::pin(async move { client.price(id, name).await }));
+                let read = self.client.ask_lighter(self.tenant, Request::Question, || {
+                    Box::pin(async move { client.price(id, name).await })
+                });
                 match cache.get(clock, LIGHTER_PRICE_AGE, read).await {
                     Ok(price) => Ok(Some(*price)),
                     Err(AskError::Refused(refusal)) if refusal.code == TradeCode::NoLiquidity => {

@@ -108,6 +108,8 @@ impl ChangePlan<'_> {
         let broken = |violation| of_violation(violation, self.symbol());
         market.ensure_active().map_err(broken)?;
         let (price, quantity) = (self.change.price.value(), self.change.quantity.value());
+        // A price out of range must not be refused for the value of the order.
+        let units = market.price_units(price).map_err(broken)?;
         if !self.is_reducing() {
             market.check_minimum(quantity, price).map_err(broken)?;
         }
@@ -116,7 +118,7 @@ impl ChangePlan<'_> {
             market_index: market.id,
             index,
             base_amount: market.size(quantity).map_err(broken)?,
-            price: market.price_units(price).map_err(broken)?,
+            price: units,
             trigger_price: 0,
         }))
     }

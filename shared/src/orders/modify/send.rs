@@ -5,7 +5,6 @@ use domain::ids::Exchange;
 use super::call::ChangePlan;
 use crate::exchanges::trade::{Placed, Sent, TradeCode, TradeRefusal};
 use crate::orders::cancel::not_open;
-use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Changed, Outgoing, SentOrder};
 use crate::orders::finding::{Finder, KnownId};
 use crate::orders::made::{Made, has_ended};
@@ -43,7 +42,7 @@ impl Trader {
         let mut sent = self.client.change(out).await;
         if let Sent::Unknown(unresolved) = &sent
             && is_worth_resending(account.exchange, out.submission, unresolved, self.now_ms())
-            && self.client.take(&account.tenant, CALL_WEIGHT).await.is_ok()
+            && self.client.take_call(&account.tenant).await.is_ok()
         {
             sent = self.client.change(Outgoing { is_first: false, ..out }).await;
         }

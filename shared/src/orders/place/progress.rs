@@ -1,5 +1,6 @@
 //! What a request learns in its passes over its orders.
 
+use domain::ids::Exchange;
 use platform::metrics::Metric;
 
 use super::known::is_to_place;
@@ -10,6 +11,9 @@ use crate::orders::outcome::result_of;
 use crate::orders::view::{PlacedOrder, Placing};
 use crate::orders::{TradeError, Trader};
 use crate::store::{OrderRecord, OrderState, TradingAccount, TradingView};
+
+/// What another signature takes at most before it is sent, in milliseconds.
+const RENEWAL_MS: u64 = 1_500;
 
 /// What a request learns in its passes over its orders.
 #[derive(Debug, Default)]
@@ -29,9 +33,21 @@ impl Progress {
     }
 
     /// Returns the wait in milliseconds before refused orders are signed once more, if another
-    /// signature can repair their refusal. `records` are the orders that were signed last.
-    pub(super) fn renews(&mut self, trader: &Trader, records: &[OrderRecord]) -> Option<u64> {
-        let Renewal { error, code, wait_ms } = self.refusals.renewal(records)?;
+    /// signature can repair their refusal. `records` are the orders that were signed last. On Lighter,
+    /// where a request can sign them many times, its time must allow it until `until_ms`, Unix
+    /// milliseconds.
+    pub(super) fn renews(
+        &mut self,
+        trader: &Trader,
+        records: &[OrderRecord],
+        until_ms: u64,
+    ) -> Option<u64> {
+        if trader.exchange() == Exchange::Lighter
+            && !trader.client.has_time(until_ms.saturating_sub(RENEWAL_MS))
+        {
+            return None;
+        }
+        let Renewal { error, code, wait_ms, jitter_ms } = self.refusals.renewal(records)?;
         if code == TradeCode::BuilderNotApproved {
             tracing::warn!(%error, "the exchange refused the builder: the orders carry none");
             trader.client.emit(Metric::BuilderNotApproved, 1);
@@ -42,7 +58,8 @@ impl Progress {
         self.records.retain(|it| !is_signed(it));
         self.records.extend_from_slice(records);
         self.last = Some(error);
-        Some(wait_ms)
+        let jitter_ms = if jitter_ms == 0 { 0 } else { trader.client.jitter_ms(jitter_ms) };
+        Some(wait_ms + jitter_ms)
     }
 
     /// Returns the result of a request that comes to no other one. If the exchange has some of its

@@ -1,6 +1,7 @@
 //! The refusals after which a request signs its orders once more.
 
 use domain::eth::Address;
+use domain::ids::Exchange;
 
 use super::known::is_about_the_service;
 use crate::exchanges::trade::{TradeCode, TradeRefusal};
@@ -13,6 +14,18 @@ use crate::trading::policy::Priced;
 
 /// Maximum number of signatures after a nonce that came too late.
 const MAX_NONCES: u32 = 2;
+
+/// The same on Lighter, where the orders of a slot overtake each other while many are placed at once.
+///
+/// The refused bytes are dead, so another signature cannot execute an order twice. Lighter's API keeps no
+/// transaction that it refuses with 21104, and the service never sends bytes again after a definite
+/// refusal. Nor would they be accepted later: a nonce must exceed the last accepted one of its slot.
+/// Sources: "API keys" in Lighter's documents, 21104 in its list of codes.
+const MAX_NONCES_ON_LIGHTER: u32 = 8;
+
+/// The wait before such a signature, in milliseconds. Another order of the slot was faster, so a larger
+/// nonce is valid at once; the random part separates orders that were refused together.
+const LIGHTER_WAIT_MS: std::ops::Range<u64> = 20..150;
 
 /// The wait before another signature that a node of the exchange can refuse for the same reason, in
 /// milliseconds. A node that does not know a new agent yet learns of it within seconds.
@@ -39,6 +52,8 @@ pub(super) struct Renewal {
     pub(super) code: TradeCode,
     /// The wait before the signature, in milliseconds.
     pub(super) wait_ms: u64,
+    /// The bound of a random wait in addition to it, in milliseconds.
+    pub(super) jitter_ms: u64,
 }
 
 impl Refusals {
@@ -62,7 +77,10 @@ impl Refusals {
         let (record, refusal) = cause(records)?;
         let TradeRefusal { code, text } = refusal;
         let client_order_id = record.client_order_id.clone();
+        let is_on_lighter = record.exchange == Exchange::Lighter;
+        let max_nonces = if is_on_lighter { MAX_NONCES_ON_LIGHTER } else { MAX_NONCES };
         let not_placed = TradeError::NotPlaced { client_order_id, cause: text };
+        let mut jitter_ms = 0;
         let (error, wait_ms) = match code {
             TradeCode::AgentUnknown if !self.agent => {
                 self.agent = true;
@@ -74,14 +92,17 @@ impl Refusals {
                 self.builder = Some(agent);
                 (not_placed, 0)
             }
-            TradeCode::NonceTooLow if self.nonce < MAX_NONCES => {
+            TradeCode::NonceTooLow if self.nonce < max_nonces => {
                 self.nonce += 1;
-                (not_placed, WAIT_MS)
+                if is_on_lighter {
+                    jitter_ms = LIGHTER_WAIT_MS.end - LIGHTER_WAIT_MS.start;
+                }
+                (not_placed, if is_on_lighter { LIGHTER_WAIT_MS.start } else { WAIT_MS })
             }
             _ => return None,
         };
         self.counted.extend(records.iter().map(|record| record.client_order_id.clone()));
-        Some(Renewal { error, code, wait_ms })
+        Some(Renewal { error, code, wait_ms, jitter_ms })
     }
 }
 

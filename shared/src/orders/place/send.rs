@@ -3,7 +3,6 @@
 use domain::ids::Exchange;
 
 use crate::exchanges::trade::{Sent, TradeCode, Unresolved};
-use crate::orders::client::CALL_WEIGHT;
 use crate::orders::client::call::{Entry, Outgoing, SentOrder};
 use crate::orders::finding::Finder;
 use crate::orders::outcome::{Outcome, merged};
@@ -49,7 +48,7 @@ impl Trader {
         let mut sent = self.client.place(out).await;
         if let Sent::Unknown(unresolved) = &sent
             && is_worth_resending(account.exchange, submission, unresolved, self.now_ms())
-            && self.client.take(&account.tenant, CALL_WEIGHT).await.is_ok()
+            && self.client.take_call(&account.tenant).await.is_ok()
         {
             sent = self.client.place(Outgoing { is_first: false, ..out }).await;
         }

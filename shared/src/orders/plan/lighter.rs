@@ -62,6 +62,8 @@ impl Planned {
             }));
         }
         let (quantity, price) = (request.quantity.value(), self.lighter_price(market));
+        // A price out of range must not be refused for the value of the order.
+        market.price_units(price).map_err(broken)?;
         let rests = request.order_type.has_price()
             && request.time_in_force != Some(TimeInForce::Ioc)
             && !request.reduce_only;

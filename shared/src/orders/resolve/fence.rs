@@ -8,7 +8,6 @@ use super::case::{Failed, GRACE_MS, Stop};
 use super::{Case, Next, READ_LAG_MS};
 use crate::exchanges::trade::Fence;
 use crate::orders::Trader;
-use crate::orders::client::CALL_WEIGHT;
 use crate::store::{OrderRecord, Submission};
 
 /// The minimum time between the last two lookups, in milliseconds.
@@ -54,7 +53,7 @@ impl Trader {
         let Some(key) = key else {
             return Err(Stop::because("the agent is gone; its bytes have not expired").into());
         };
-        self.client.take(&case.account.tenant, CALL_WEIGHT).await?;
+        self.client.take_call(&case.account.tenant).await?;
         let fenced = self.client.fence(submission.nonce, case.view.address(), &key).await;
         let fence = match fenced.map_err(|unresolved| Stop::because(&unresolved))? {
             Fence::Taken if is_executed => Fence::Spent,

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
+use crate::api::wallet_names::WALLET_NAMES;
 use crate::exchanges::lighter::credential::parse_account;
 use crate::exchanges::lighter::{Credential, CredentialFault};
 
@@ -61,8 +62,8 @@ impl Given {
     /// Takes the parts out of a request. Returns the body without them.
     ///
     /// # Errors
-    /// 400 when two sources give parts, when a source gives a part twice, and for a body that is not
-    /// JSON.
+    /// 400 when two sources give parts, when a source gives a part twice, when the request names a
+    /// wallet, and for a body that is not JSON.
     pub(super) fn take(parts: &mut Parts, body: &[u8]) -> Result<(Self, Vec<u8>), ApiError> {
         let in_query = take_query(&mut parts.uri)?;
         let in_headers = take_headers(&mut parts.headers)?;
@@ -134,6 +135,21 @@ pub fn two_lighter_keys() -> ApiError {
         .advise("Give it in the headers, in the body or in the query, and only once.")
 }
 
+/// Returns whether a query has a part of a key. The account alone names a stored key.
+pub(super) fn has_key(uri: &Uri) -> bool {
+    let [key, slot, _] = NAMES;
+    let mut pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    pairs.any(|(name, _)| name == key || name == slot)
+}
+
+/// Returns the error of a request that names a wallet of the service.
+fn wallet_named() -> ApiError {
+    ApiError::bad_request("Lighter orders name no wallet").advise(
+        "Remove walletIdOrAddress. Name the account of Lighter with X-LIGHTER-ACCOUNT-INDEX or \
+         accountIndex.",
+    )
+}
+
 fn fault(fault: CredentialFault) -> ApiError {
     ApiError::bad_request(fault.to_string())
 }
@@ -162,6 +178,7 @@ fn take_query(uri: &mut Uri) -> Result<Triple, ApiError> {
     for (name, text) in url::form_urlencoded::parse(query.as_bytes()) {
         match NAMES.iter().position(|known| *known == name) {
             Some(place) => put(&mut taken, place, text.into_owned(), &name)?,
+            None if WALLET_NAMES.contains(&name.as_ref()) => return Err(wallet_named()),
             None => {
                 rest.append_pair(&name, &text);
                 has_rest = true;
@@ -197,6 +214,9 @@ fn take_headers(headers: &mut HeaderMap) -> Result<Triple, ApiError> {
 fn take_body(headers: &HeaderMap, body: &[u8]) -> Result<(Triple, Vec<u8>), ApiError> {
     let mut taken = Triple::default();
     let mut json = JsonBody::parse(headers, body)?;
+    if WALLET_NAMES.iter().any(|name| json.value(name).is_some()) {
+        return Err(wallet_named());
+    }
     let credentials = json.take("credentials");
     let Some(mut credentials) = credentials else { return Ok((taken, body.to_vec())) };
     if let Some(lighter) = credentials.get_mut("lighter").and_then(Value::as_object_mut) {

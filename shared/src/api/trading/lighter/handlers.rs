@@ -2,12 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use domain::eth::Address;
 use http::{HeaderMap, Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::given::{HEADERS, StoreLighterKey};
+use super::without_key;
 use crate::api::body::{JsonBody, PathName};
 use crate::api::error::ApiError;
 use crate::api::requests::symbol_in_query;
@@ -59,51 +61,71 @@ pub struct KeyDeleted {
     deleted: bool,
 }
 
-/// `PUT /api/trading/lighter/credentials`: stores the key of an account.
-///
-/// # Errors
-/// When the request is invalid, or Lighter does not list the key.
+/// `PUT /api/trading/lighter/credentials`: stores the key of an account. It returns an error when the
+/// request is invalid, or Lighter does not list the key.
 pub async fn set_lighter_key(
     State(trader): State<Trader>,
     caller: Caller,
+    uri: Uri,
     body: JsonBody,
+) -> Response {
+    without_key(&trader, &uri, store(&trader, &caller, &body)).await
+}
+
+async fn store(
+    trader: &Trader,
+    caller: &Caller,
+    body: &JsonBody,
 ) -> Result<Json<DataBody<LighterKeyData>>, ApiError> {
-    let credential = StoreLighterKey::read(&body)?;
+    let credential = StoreLighterKey::read(body)?;
     let stored = trader.store_lighter_key(&caller.tenant, &credential).await;
-    Ok(respond(&trader, done(&trader, Action::Credentials, stored)?.into()))
+    Ok(respond(trader, done(trader, Action::Credentials, stored)?.into()))
 }
 
 /// `GET /api/trading/lighter/credentials?accountIndex=`: returns the stored key of an account, without
-/// the private one.
-///
-/// # Errors
-/// When the request is invalid, or no key is stored.
+/// the private one. It returns an error when the request is invalid, or no key is stored.
 pub async fn get_lighter_key(
     State(trader): State<Trader>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
-) -> Result<Json<DataBody<LighterKeyData>>, ApiError> {
-    let account = account_of(&headers, &uri)?;
-    let stored = trader.lighter_key(&caller.tenant, account).await;
-    let stored = done(&trader, Action::Credentials, stored)?;
-    Ok(respond(&trader, stored.ok_or_else(lighter_key_not_stored)?.into()))
+) -> Response {
+    without_key(&trader, &uri, describe(&trader, &caller, &headers, &uri)).await
 }
 
-/// `DELETE /api/trading/lighter/credentials?accountIndex=`: deletes the stored key of an account.
-///
-/// # Errors
-/// When the request is invalid.
+async fn describe(
+    trader: &Trader,
+    caller: &Caller,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Json<DataBody<LighterKeyData>>, ApiError> {
+    let account = account_of(headers, uri)?;
+    let stored = trader.lighter_key(&caller.tenant, account).await;
+    let stored = done(trader, Action::Credentials, stored)?;
+    Ok(respond(trader, stored.ok_or_else(lighter_key_not_stored)?.into()))
+}
+
+/// `DELETE /api/trading/lighter/credentials?accountIndex=`: deletes the stored key of an account. It
+/// returns an error when the request is invalid.
 pub async fn delete_lighter_key(
     State(trader): State<Trader>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
+) -> Response {
+    without_key(&trader, &uri, remove(&trader, &caller, &headers, &uri)).await
+}
+
+async fn remove(
+    trader: &Trader,
+    caller: &Caller,
+    headers: &HeaderMap,
+    uri: &Uri,
 ) -> Result<Json<DataBody<KeyDeleted>>, ApiError> {
-    let account_index = account_of(&headers, &uri)?;
+    let account_index = account_of(headers, uri)?;
     let deleted = trader.delete_lighter_key(&caller.tenant, account_index).await;
-    let deleted = done(&trader, Action::Credentials, deleted)?;
-    Ok(respond(&trader, KeyDeleted { account_index, deleted }))
+    let deleted = done(trader, Action::Credentials, deleted)?;
+    Ok(respond(trader, KeyDeleted { account_index, deleted }))
 }
 
 /// Returns the error of an account without a stored key.
@@ -161,49 +183,61 @@ pub fn lighter_account_errors() -> [ApiError; 4] {
 }
 
 /// `GET /api/trading/lighter/positions/{walletAddress}`: returns the open positions of an account, which
-/// is named by its index or by its owner's address.
-///
-/// # Errors
-/// When the request is invalid or Lighter cannot be asked.
+/// is named by its index or by its owner's address. It returns an error when the request is invalid or
+/// Lighter cannot be asked.
 pub async fn lighter_positions(
     State(trader): State<Trader>,
     caller: Caller,
     PathName(name): PathName,
     uri: Uri,
+) -> Response {
+    without_key(&trader, &uri, positions(&trader, &caller, &name, &uri)).await
+}
+
+async fn positions(
+    trader: &Trader,
+    caller: &Caller,
+    name: &str,
+    uri: &Uri,
 ) -> Result<Json<PositionsBody>, ApiError> {
-    let index = account_named(&trader, &caller, Action::Positions, &name).await?;
-    let symbol = symbol_in_query(&uri)?;
+    let index = account_named(trader, caller, Action::Positions, name).await?;
+    let symbol = symbol_in_query(uri)?;
     let (trader, wallet) = trader.with_account(index).ok_or_else(ApiError::no_route)?;
-    let view = trader.positions(&caller, &wallet, symbol.as_ref()).await;
+    let view = trader.positions(caller, &wallet, symbol.as_ref()).await;
     let view = done(&trader, Action::Positions, view)?;
     Ok(Json(PositionsBody::new(trader.exchange(), &view, trader.clock().now_ms())))
 }
 
 /// `GET /api/trading/lighter/balances`: returns the balances of an account, which `accountIndex`, a
-/// header or `walletAddress` names.
-///
-/// # Errors
-/// When the request is invalid or Lighter cannot be asked.
+/// header or `walletAddress` names. It returns an error when the request is invalid or Lighter cannot be
+/// asked.
 pub async fn lighter_balances(
     State(trader): State<Trader>,
     caller: Caller,
     headers: HeaderMap,
     uri: Uri,
+) -> Response {
+    without_key(&trader, &uri, balances(&trader, &caller, &headers, &uri)).await
+}
+
+async fn balances(
+    trader: &Trader,
+    caller: &Caller,
+    headers: &HeaderMap,
+    uri: &Uri,
 ) -> Result<Json<DataBody<BalancesData>>, ApiError> {
-    let address = queried(&uri, "walletAddress")?;
-    let index = match (named_account(&headers, &uri)?, address) {
+    let address = queried(uri, "walletAddress")?;
+    let index = match (named_account(headers, uri)?, address) {
         (Some(_), Some(_)) => {
             let [_, _, two, _] = lighter_account_errors();
             return Err(two);
         }
         (Some(index), None) => index,
-        (None, Some(address)) => {
-            account_named(&trader, &caller, Action::Balances, &address).await?
-        }
+        (None, Some(address)) => account_named(trader, caller, Action::Balances, &address).await?,
         (None, None) => return Err(ApiError::missing("accountIndex")),
     };
     let (trader, wallet) = trader.with_account(index).ok_or_else(ApiError::no_route)?;
-    let view = trader.balances(&caller, &wallet).await;
+    let view = trader.balances(caller, &wallet).await;
     let view = done(&trader, Action::Balances, view)?;
     Ok(respond(&trader, BalancesData::new(trader.exchange(), view)))
 }

@@ -146,3 +146,13 @@ fn account_alone_names_a_stored_key() {
     let (given, ..) = take("/x", &[], "").unwrap();
     assert_eq!((given.source, given.account().unwrap()), (Source::Nothing, None));
 }
+
+#[test]
+fn named_wallet_is_refused() {
+    let uri = format!("{}&walletIdOrAddress=user_1", query(KEY));
+    let named = body(KEY).replace(r#""symbol":"BTC""#, r#""walletIdOrAddress":"user_1""#);
+    for (uri, body) in [(uri.as_str(), ""), ("/x?walletIdOrAddress=user_1", ""), ("/x", &named)] {
+        let Err(error) = take(uri, &[], body) else { panic!("refused") };
+        assert_eq!((error.status, error.error.as_ref()), (400, "Lighter orders name no wallet"));
+    }
+}

@@ -71,6 +71,7 @@ pub struct Client {
     reads: Http,
     sends: Http,
     chain_id: u32,
+    keys_in_query: bool,
     clock: Clock,
     random: Random,
     credential: Option<Arc<Credential>>,
@@ -97,6 +98,7 @@ impl Client {
             sends: reads.with_timeout(order_timeout_ms),
             reads,
             chain_id: config.chain_id,
+            keys_in_query: config.keys_in_query,
             clock: clock.clone(),
             random: random.clone(),
             credential: None,
@@ -140,6 +142,12 @@ impl Client {
     #[must_use]
     pub const fn chain_id(&self) -> u32 {
         self.chain_id
+    }
+
+    /// Returns whether requests may give a key in the query.
+    #[must_use]
+    pub const fn keys_in_query(&self) -> bool {
+        self.keys_in_query
     }
 
     /// Returns how far the local clock was ahead of the exchange's at its last response, in

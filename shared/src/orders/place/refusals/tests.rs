@@ -82,6 +82,14 @@ fn other_refusals_are_repaired_only_if_all_orders_have_them() {
     assert_eq!(code(&mut refusals, &nonce), Some(TradeCode::NonceTooLow));
     assert_eq!(code(&mut refusals, &nonce), Some(TradeCode::NonceTooLow));
     assert_eq!(code(&mut refusals, &nonce), None);
+    let on_lighter = OrderRecord { exchange: Exchange::Lighter, ..refused("a", "nonceTooLow") };
+    let mut refusals = Refusals::default();
+    for _ in 0..MAX_NONCES_ON_LIGHTER {
+        let renewal = refusals.renewal(std::slice::from_ref(&on_lighter)).unwrap();
+        assert_eq!(renewal.code, TradeCode::NonceTooLow);
+        assert!(renewal.wait_ms < WAIT_MS && renewal.jitter_ms > 0);
+    }
+    assert_eq!(code(&mut refusals, &[on_lighter]), None);
     let mixed = [refused("a", "nonceTooLow"), refused("b", "agentUnknown")];
     assert_eq!(code(&mut Refusals::default(), &mixed), None);
     let placed = [refused("a", "nonceTooLow"), record("b", "placed", None)];

@@ -4,6 +4,7 @@ mod keys;
 mod limits;
 mod lost;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use e2e::lighter::{
     ACCOUNT, OWNER, SLOT, accepted, index_of, open_account, record, send, store_key,
 };
@@ -12,6 +13,7 @@ use exchange_sim::faults::Fault;
 use exchange_sim::lighter::Rules;
 use futures_util::future::join_all;
 use http::Method;
+use hyperdex_local::WALLETS_TABLE;
 use serde_json::{Value, json};
 use shared::trading::ids::Leg;
 
@@ -153,6 +155,7 @@ async fn number_with_a_remainder_is_refused_before_it_is_sent() {
     for (change, code) in [
         (json!({ "quantity": "0.01001" }), "LOT_SIZE"),
         (json!({ "price": "59000.123" }), "TICK_SIZE"),
+        (json!({ "price": "99999999999" }), "PRICE_OUT_OF_RANGE"),
         (json!({ "quantity": "0.0001" }), "BELOW_MINIMUM"),
         (json!({ "symbol": "USDC" }), "MARKET_UNKNOWN"),
         (json!({ "symbol": "OLD" }), "MARKET_UNKNOWN"),
@@ -161,6 +164,8 @@ async fn number_with_a_remainder_is_refused_before_it_is_sent() {
         assert_eq!((reply.status, reply.text("/code")), (422, code), "{reply:?}");
     }
     assert!(record(&app, "remainder").await.is_none());
+    let far = place(&app, with(limit("far"), &json!({ "price": "99999999999" }))).await;
+    assert!(far.text("/message").contains("Use a price of"), "{far:?}");
 }
 
 #[tokio::test]
@@ -182,6 +187,44 @@ async fn open_order_is_changed_cancelled_and_listed() {
     let all = send(&app, Method::DELETE, "orders?symbol=BTC", None).await;
     assert_eq!(all.status, 200, "{all:?}");
     assert!(app.stack.lighter_sim.open_orders_of(ACCOUNT).is_empty());
+}
+
+/// Deletes the record of an order.
+async fn forget(app: &TestApp, id: &str) {
+    let db = app.stack.aws().dynamodb();
+    let scan = db.scan().table_name(WALLETS_TABLE).consistent_read(true);
+    let items: Vec<_> =
+        scan.into_paginator().items().send().collect::<Result<_, _>>().await.unwrap();
+    let is_its = |item: &std::collections::HashMap<String, AttributeValue>| {
+        item.get("clientOrderId").and_then(|it| it.as_s().ok()).is_some_and(|it| it == id)
+    };
+    let mut deleted = 0;
+    for mut item in items.into_iter().filter(is_its) {
+        item.retain(|name, _| name == "pk" || name == "sk");
+        db.delete_item().table_name(WALLETS_TABLE).set_key(Some(item)).send().await.unwrap();
+        deleted += 1;
+    }
+    assert!(deleted > 0, "no record of {id}");
+}
+
+#[tokio::test]
+async fn changed_order_of_another_client_keeps_its_id() {
+    let app = start_stored().await;
+    let placed = place(&app, limit("theirs")).await;
+    assert_eq!(placed.status, 200, "{placed:?}");
+    // Without its record, the order is as one of another client.
+    forget(&app, "theirs").await;
+    let index = index_of("theirs", Leg::Entry);
+    let id = placed.text("/data/orderId");
+    let change = json!({ "price": "58000", "quantity": "0.02" });
+    let changed = send(&app, Method::PUT, &format!("orders/{id}"), Some(change)).await;
+    assert_eq!((changed.status, changed.text("/data/price")), (200, "58000"), "{changed:?}");
+    let status = send(&app, Method::GET, &format!("orders/{id}/status"), None).await;
+    let listed = send(&app, Method::GET, "orders", None).await;
+    assert_eq!(listed.text("/data/orders/0/clientOrderId"), index, "{listed:?}");
+    for reply in [changed, status] {
+        assert_eq!(reply.text("/data/clientOrderId"), index, "{reply:?}");
+    }
 }
 
 #[tokio::test]

@@ -167,6 +167,28 @@ async fn key_in_the_query_is_refused_when_it_is_switched_off() {
 }
 
 #[tokio::test]
+async fn key_in_the_query_of_a_read_is_deprecated_or_refused() {
+    let key = format!("apiKeyPrivateKey={KEY}&apiKeyIndex={SLOT}&accountIndex={ACCOUNT}");
+    let reads = [
+        format!("{KEYS}?{key}"),
+        format!("/api/trading/lighter/balances?{key}"),
+        format!("/api/trading/lighter/positions/{ACCOUNT}?{key}"),
+    ];
+    let app = start_stored().await;
+    for read in &reads {
+        let reply = app.get(read).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert!(reply.headers.contains_key("deprecation") && reply.headers.contains_key("warning"));
+        assert_eq!(reply.headers["cache-control"], "no-store");
+    }
+    let app = TestApp::start_with(|options| options.lighter.keys_in_query = false).await;
+    for read in &reads {
+        let reply = app.get(read).await;
+        assert_eq!((reply.status, reply.text("/code")), (400, "BAD_REQUEST"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn stored_key_serves_its_tenant_alone() {
     let app = start().await;
     let (owner, other) = (app.key("owner"), app.key("other"));

@@ -9,7 +9,7 @@ use http::Method;
 use shared::store::OrderState;
 use std::sync::{Arc, Mutex};
 
-use super::limit;
+use super::{limit, market};
 
 /// Fails the first calls of a name.
 fn fail_first(name: &'static str, times: usize, fault: Fault) -> Plan {
@@ -187,6 +187,32 @@ async fn job_without_a_key_finds_an_executed_order() {
 }
 
 #[tokio::test]
+async fn retry_after_the_job_returns_and_stores_the_fills() {
+    let h = harness().await;
+    let simulator = &h.app.stack.lighter_sim;
+    simulator.set_rules(Rules { pending_ms: 6_000, ..Rules::default() });
+    let call = Call::lighter(Method::POST, ACCOUNT, "orders", Some(market("late", "BUY")));
+    let reply = h.call(&h.proxy.process(), &call).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (504, "ORDER_UNKNOWN"), "{reply:?}");
+    h.app.clock.advance_ms(40_000);
+    let job = Call::resolution(domain::ids::Exchange::Lighter, "lighter");
+    assert_eq!(h.call(&h.proxy.process(), &job).await.unwrap().status, 200);
+    // While Lighter cannot be asked, a retry returns what the job found.
+    let silent = h.proxy.process_with(fail_first("Lighter.GET accountOrders", 9, Fault::Reset));
+    let unread = h.call(&silent, &call).await.unwrap();
+    assert_eq!((unread.status, unread.text("/data/exchangeStatus")), (200, "executed"));
+    for _ in 0..2 {
+        let process = h.proxy.process();
+        let read = h.call(&process, &call).await.unwrap();
+        assert_eq!((read.status, read.text("/data/status")), (200, "FILLED"), "{read:?}");
+        assert_eq!(read.text("/data/filledQuantity"), "0.01");
+        assert!(read.body["data"]["orderId"].is_string(), "{read:?}");
+        assert!(process.calls().iter().all(|call| !call.contains("sendTx")));
+    }
+    assert_eq!(accepted(&h.app, "late"), 1);
+}
+
+#[tokio::test]
 async fn nonce_of_another_program_is_overtaken() {
     let h = harness().await;
     let refused = Fault::Status(400, r#"{"code":21104,"message":"invalid nonce"}"#.into());
@@ -194,4 +220,20 @@ async fn nonce_of_another_program_is_overtaken() {
     let reply = h.call(&process, &placing("overtaken")).await.unwrap();
     assert_eq!((reply.status, accepted(&h.app, "overtaken")), (200, 1), "{reply:?}");
     assert_eq!(record(&h.app, "overtaken").await.unwrap().generation, 1);
+}
+
+#[tokio::test]
+async fn order_overtaken_in_every_attempt_is_not_rejected() {
+    let h = harness().await;
+    let refused = Fault::Status(400, r#"{"code":21104,"message":"invalid nonce"}"#.into());
+    let process = h.proxy.process_with(fail_first(SEND, 99, refused));
+    let reply = h.call(&process, &placing("behind")).await.unwrap();
+    assert_eq!((reply.status, reply.text("/code")), (502, "EXCHANGE_REJECTED"), "{reply:?}");
+    assert_eq!(reply.retry_after_s(), Some(1), "{reply:?}");
+    let sends = process.calls().iter().filter(|call| call.contains("sendTx")).count();
+    assert!(sends > 3, "{sends}");
+    let status = send(&h.app, Method::GET, "orders/behind/status", None).await;
+    assert_eq!((status.status, status.text("/code")), (404, "ORDER_NOT_FOUND"), "{status:?}");
+    let placed = h.call(&h.proxy.process(), &placing("behind")).await.unwrap();
+    assert_eq!((placed.status, accepted(&h.app, "behind")), (200, 1), "{placed:?}");
 }

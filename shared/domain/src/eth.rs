@@ -11,7 +11,8 @@ use ethers_core::k256::ecdsa::SigningKey;
 use ethers_core::types::transaction::eip712::EIP712Domain;
 use ethers_core::types::{H160, H256, RecoveryMessage, U256};
 use ethers_core::utils;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::random::{Random, RandomError};
@@ -50,6 +51,43 @@ impl Address {
     pub fn of_public_key(key: &PublicKey) -> Self {
         Self(utils::raw_public_key_to_address(&key.0[1..]).0)
     }
+}
+
+/// Why a text is not an address that money may go to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ReceiverError {
+    /// The text has another form.
+    #[error("invalid address: expected 0x and 40 hex digits")]
+    Form,
+    /// The letters contradict the checksum, so a digit is probably wrong.
+    #[error("invalid address: its letter case contradicts the checksum of EIP-55")]
+    Checksum,
+}
+
+impl Address {
+    /// Parses an address that money goes to. Mixed letter case must be the checksum of EIP-55.
+    ///
+    /// # Errors
+    /// Fails when the form or the checksum is wrong.
+    pub fn parse_receiver(text: &str) -> Result<Self, ReceiverError> {
+        let address: Self = text.parse().map_err(|_| ReceiverError::Form)?;
+        let is_upper = |letter: u8| letter.is_ascii_uppercase();
+        let digits = text.as_bytes().get(2..).unwrap_or_default();
+        let is_mixed =
+            digits.iter().copied().any(is_upper) && digits.iter().any(u8::is_ascii_lowercase);
+        if is_mixed && address.to_string() != text {
+            return Err(ReceiverError::Checksum);
+        }
+        Ok(address)
+    }
+}
+
+/// Deserialises an address that money goes to, as [`Address::parse_receiver`] does.
+///
+/// # Errors
+/// Fails when the form or the checksum is wrong.
+pub fn receiver<'de, D: Deserializer<'de>>(from: D) -> Result<Address, D::Error> {
+    Address::parse_receiver(&String::deserialize(from)?).map_err(D::Error::custom)
 }
 
 impl FromStr for Address {
@@ -330,4 +368,24 @@ pub fn typed_digest(domain: Domain, encode_type: &str, fields: &[Field<'_>]) -> 
     tokens.extend(fields.iter().map(|field| field.token()));
     let struct_hash = utils::keccak256(encode(&tokens));
     utils::keccak256([&[0x19, 0x01], separator.as_slice(), struct_hash.as_slice()].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receiver_in_mixed_case_needs_its_checksum() {
+        // The first address of EIP-55.
+        let text = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        let wrong = text.replace("aAeb", "aaeb");
+        let address: Address = text.parse().unwrap();
+        let upper = format!("0x{}", text[2..].to_uppercase());
+        for good in [text, &text.to_lowercase(), &upper] {
+            assert_eq!(Address::parse_receiver(good), Ok(address), "{good}");
+        }
+        assert_eq!(Address::parse_receiver(&wrong), Err(ReceiverError::Checksum));
+        assert_eq!(Address::parse_receiver("0x5a"), Err(ReceiverError::Form));
+        assert_eq!(wrong.parse::<Address>().unwrap(), address);
+    }
 }

@@ -79,6 +79,11 @@ pub(crate) fn shown(text: &str) -> String {
     bounded(&without_secrets(text))
 }
 
+/// Returns a transaction's hash, which [`shown`] would hide as a secret.
+pub(crate) fn shown_hash(hash: &str) -> String {
+    hash.chars().filter(char::is_ascii_alphanumeric).take(80).collect()
+}
+
 /// The meaning of a refusal. Each exchange's folder has its closed list of texts and codes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TradeCode {

@@ -68,6 +68,12 @@ pub enum MoneyError {
         /// The limit.
         most: String,
     },
+    /// The account on the chain lacks the amount or the gas.
+    #[error("the account lacks the amount or the gas: {text}")]
+    ShortOfFunds {
+        /// The node's text.
+        text: String,
+    },
     /// The exchange refuses the destination.
     #[error("the exchange refuses the destination")]
     DestinationRefused,

@@ -181,6 +181,11 @@ impl Tracker {
                 return Ok(of_entry(entry));
             }
         }
+        // The bytes are sent once, and Aster refused their nonce: too late, or used by other bytes.
+        if self.is_settled(signed) && record.state != PaymentState::Sent {
+            let text = "the exchange refused the nonce, and its history has no such withdrawal";
+            return Ok(Found::Change(Change::refused("NONCE_EXPIRED", text)));
+        }
         let state = match record.state {
             PaymentState::Signed => PaymentState::Unknown,
             state => state,

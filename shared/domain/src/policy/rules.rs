@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::{Amount, AssetId, PolicyError, Venue};
-use crate::eth::Address;
+use crate::eth::{Address, receiver};
 
 /// An address that payments may go to.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -14,6 +14,7 @@ pub struct Destination {
     /// The venue that pays.
     pub venue: Venue,
     /// The recipient; lower-case in the signed text.
+    #[serde(deserialize_with = "receiver")]
     pub address: Address,
     /// The assets that may be paid; all of this venue.
     pub assets: Vec<AssetId>,

@@ -78,6 +78,11 @@ pub fn payment_error(error: MoneyError) -> ApiError {
                  balance for amount and gas, then retry the call.",
             )
         }
+        MoneyError::ShortOfFunds { text } => {
+            ApiError::new(422, "INSUFFICIENT_FUNDS", "Not enough balance on the chain")
+                .advise("Send the amount and the native token for gas to the wallet's address.")
+                .detail(|details| details.exchange_message = Some(text))
+        }
         MoneyError::Busy(Busy::Store(cause)) | MoneyError::Store(cause) => {
             ApiError::store(FAILED, &cause)
         }
@@ -257,9 +262,12 @@ fn policy_refused(refusal: &PaymentRefusal) -> ApiError {
         PaymentRefusal::AuthorityMissing => "The operator must set the tenant's approvers first.",
         PaymentRefusal::PaymentsOff => "Contact the operator.",
         PaymentRefusal::FeeTooHigh { .. } => "Retry the call when the fee has fallen.",
-        PaymentRefusal::AccountNonceTaken { .. }
-        | PaymentRefusal::OtherContent
-        | PaymentRefusal::PrepareAgain => "Retry the call with a new Idempotency-Key.",
+        PaymentRefusal::AccountNonceTaken { .. } => {
+            "Omit accountNonce, or name the next one, and use a new Idempotency-Key."
+        }
+        PaymentRefusal::OtherContent | PaymentRefusal::PrepareAgain => {
+            "Retry the call with a new Idempotency-Key."
+        }
         PaymentRefusal::NotAllowed(_)
         | PaymentRefusal::ApprovalRequired { .. }
         | PaymentRefusal::NotSigned => "Change the payment, or contact the operator.",

@@ -1,6 +1,6 @@
 //! Requests for payments.
 
-use domain::eth::Address;
+use domain::eth::{Address, ReceiverError};
 use domain::money::{AccountType, Dex, HyperliquidToken};
 use domain::policy::{Amount, Approval};
 use http::{HeaderMap, Uri};
@@ -159,10 +159,17 @@ fn names(headers: &HeaderMap, uri: &Uri, body: &JsonBody) -> Result<WalletNames,
 }
 
 fn perhaps_address(body: &JsonBody, field: &str) -> Result<Option<Address>, ApiError> {
-    let wrong =
-        |_| ApiError::bad_request(format!("{field} must be an address: 0x and 40 hex digits"));
+    let wrong = |error| {
+        let expected = match error {
+            ReceiverError::Form => "must be an address: 0x and 40 hex digits",
+            ReceiverError::Checksum => {
+                "has a wrong EIP-55 checksum; compare the address, or write it in lower case"
+            }
+        };
+        ApiError::bad_request(format!("{field} {expected}"))
+    };
     let text = body.optional(field)?.filter(|text| !text.is_empty());
-    text.map(|text| text.parse().map_err(wrong)).transpose()
+    text.map(|text| Address::parse_receiver(text).map_err(wrong)).transpose()
 }
 
 fn address(body: &JsonBody, field: &str) -> Result<Address, ApiError> {

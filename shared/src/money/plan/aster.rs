@@ -24,13 +24,14 @@ pub(super) async fn withdraw(
     }
     let WithdrawAster { chain_id, asset, amount: total, account_type, .. } = wanted;
     let (chain_id, total, account_type) = (*chain_id, *total, *account_type);
-    let fee = calls.fee(from.tenant, chain_id, asset, account_type).await?;
-    let fee = amount(&fee)?;
+    // Before the fee, which nobody states for an asset that the chain does not have.
     // Without a trading key nobody can ask for the limits. The exchange then refuses by itself.
     if let Some(agent) = from.agent {
         let limits = calls.limits(from.tenant, from.wallet, agent).await?;
         within(&limits, chain_id, asset, account_type, total)?;
     }
+    let fee = calls.fee(from.tenant, chain_id, asset, account_type).await?;
+    let fee = amount(&fee)?;
     let payment =
         AsterWithdraw { chain_id, asset: asset.clone(), amount: total, fee, account_type };
     Ok(Quote {

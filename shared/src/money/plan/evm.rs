@@ -1,11 +1,12 @@
 //! Transfers on EVM chains. The account's nonce and the gas come from the chain, unless the request
 //! names them.
 
+use domain::eth::Address;
 use domain::money::{EvmFee, EvmToken, EvmTokenTransfer, Payment};
 use domain::policy::Amount;
 
 use super::{Arrival, PlanFor, Quote};
-use crate::evm::{Chain, Chains, GasCall};
+use crate::evm::{Chain, ChainError, Chains, GasCall};
 use crate::money::tokens::token_of;
 use crate::money::{EvmTransfer, MoneyError};
 
@@ -30,6 +31,10 @@ pub(super) async fn transfer(
         what: "a transfer of this asset on this chain",
         advice: "Choose native, USDT or USDC on a chain of the documentation's table.",
     })?;
+    if destination == Address::ZERO {
+        let expected = "must not be the zero address";
+        return Err(MoneyError::Invalid { field: "destination", expected });
+    }
     let chain = chains.get(chain_id);
     let next = match chain {
         Some(chain) => {
@@ -55,7 +60,7 @@ pub(super) async fn transfer(
         let chain = chain.ok_or(MoneyError::Missing("gasLimit"))?;
         let call = payment.transaction()?;
         let call = GasCall { from: from.wallet, to: call.to, value: call.value, data: call.data };
-        let estimate = chain.estimate_gas(&call).await?;
+        let estimate = chain.estimate_gas(&call).await.map_err(short_of_funds)?;
         payment.gas_limit = estimate.saturating_mul(GAS_PERCENT) / 100;
     }
     let cost = Amount::of_units(payment.max_gas_cost()).ok_or(MoneyError::Damaged("a fee"))?;
@@ -73,6 +78,20 @@ pub(super) async fn transfer(
         arrival: ARRIVAL,
         route,
     })
+}
+
+/// Returns the error of a transfer that the node cannot execute for lack of money.
+fn short_of_funds(error: ChainError) -> MoneyError {
+    let is_short = |text: &str| {
+        let text = text.to_lowercase();
+        ["insufficient", "exceeds balance", "exceeds the balance"]
+            .iter()
+            .any(|it| text.contains(it))
+    };
+    match error {
+        ChainError::Refused { text, .. } if is_short(&text) => MoneyError::ShortOfFunds { text },
+        error => error.into(),
+    }
 }
 
 /// Returns the price of gas: twice the base fee, so that a rise delays nothing, and the node's tip.

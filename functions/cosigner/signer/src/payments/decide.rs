@@ -132,7 +132,7 @@ fn receiver(view: &View, terms: &Terms, now_ms: u64) -> Result<Option<u64>, Paym
         return Err(PaymentRefusal::DestinationNotActive { active_from_ms });
     }
     if let (Some(most), Some(charge)) = (listed.destination.per_payment, terms.charges.first()) {
-        let cap = Cap { amount: most, payments: u32::MAX };
+        let cap = Cap { amount: most, payments: charge.payments };
         Spent::default().sum(&charge.asset, now_ms).within(charge, cap, LimitScope::Payment)?;
     }
     Ok(Some(listed.change))

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::exchanges::aster::answer::parse;
 use crate::exchanges::aster::trade::read::AskError;
 use crate::exchanges::http::Answer;
-use crate::exchanges::trade::{Sent, TradeCode, TradeRefusal, Unresolved, shown};
+use crate::exchanges::trade::{Sent, TradeCode, TradeRefusal, Unresolved, shown, shown_hash};
 use crate::exchanges::{LookupError, Unclear};
 use crate::trading::decimal::Decimal;
 
@@ -214,11 +214,6 @@ fn entry(row: &Value) -> Option<HistoryEntry> {
         tx_hash: text("txHash").filter(|hash| !hash.is_empty()).map(shown_hash),
         at_ms: number(row.get("time")?)?,
     })
-}
-
-/// Returns a transaction's hash, which [`shown`] would hide as a secret.
-fn shown_hash(hash: &str) -> String {
-    hash.chars().filter(char::is_ascii_alphanumeric).take(80).collect()
 }
 
 fn number(value: &Value) -> Option<u64> {

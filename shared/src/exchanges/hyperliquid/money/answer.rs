@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::WithdrawalRoute;
 use crate::exchanges::http::Answer;
-use crate::exchanges::trade::{Sent, TradeCode, TradeRefusal, Unresolved, shown};
+use crate::exchanges::trade::{Sent, TradeCode, TradeRefusal, Unresolved, shown, shown_hash};
 use crate::exchanges::{LookupError, Unclear};
 use crate::trading::decimal::Decimal;
 
@@ -135,7 +135,7 @@ fn entry(WireEntry { time, hash, delta }: WireEntry) -> LedgerEntry {
         _ => LedgerKind::Other,
     };
     LedgerEntry {
-        hash: shown(&hash),
+        hash: shown_hash(&hash),
         kind,
         nonce: delta.get("nonce").and_then(Value::as_u64),
         sender: text("user").and_then(|text| text.parse().ok()),

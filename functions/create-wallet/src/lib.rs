@@ -30,7 +30,8 @@ pub fn router(custody: Custody) -> Router {
 /// # Errors
 /// Names the variable that is missing.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Result<Router, ConfigError> {
-    Ok(router(Custody::from_env(runtime)?.with_quota_from_env(&runtime.env)?))
+    let custody = Custody::from_env(runtime)?.with_quota_from_env(&runtime.env)?;
+    Ok(router(custody.with_recovery_from_env(&runtime.env)?))
 }
 
 /// Responds with `201` if this call made the wallet, and `200` if it existed.

@@ -44,7 +44,7 @@ pub enum RunError {
 /// # Errors
 /// Returns an error that names the missing variable.
 pub fn job_from_env(runtime: &Runtime<'_>) -> Result<RefreshShares, ConfigError> {
-    let custody = Custody::from_env(runtime)?;
+    let custody = Custody::from_env(runtime)?.with_recovery_from_env(&runtime.env)?;
     let days = runtime.env.number("REFRESH_EVERY_DAYS", 1..=365)?.unwrap_or(90);
     let limit = runtime.env.number("REFRESH_LIMIT", 1..=100_000)?.unwrap_or(200);
     let every_ms = u64::from(days) * 24 * 60 * 60 * 1_000;
@@ -74,6 +74,7 @@ impl lambda_entry::Job for RefreshShares {
     async fn run(&self) -> Result<Value, RunError> {
         let run = self.custody.refresh_aged(&self.limits).await?;
         self.custody.measure_oldest_shares().await;
+        self.custody.measure_verification().await;
         Ok(json!({
             "refreshed": run.refreshed,
             "finished": run.finished,

@@ -145,26 +145,28 @@ pub async fn verify(
         say("seals not verified: pass --public-key");
     }
     let report = records.finish();
+    let mut faults = report.faults.len();
     for origin in &report.origins {
         say(&described(origin));
         for wrong in pins.wrong(origin) {
-            sound = false;
+            faults += 1;
             say(&format!("{}: record {}: {wrong}", origin.partition, origin.seq));
         }
     }
     for payment in &report.payments {
         say(&format!("{}: {payment}", payment.partition));
     }
+    for export in &report.exports {
+        say(&format!("{}: {export}", export.partition));
+    }
+    for (partition, seq) in &report.recovered {
+        say(&format!("{partition}: record {seq}: share restored from a recovery record"));
+    }
     for (partition, fault) in &report.faults {
         say(&format!("{partition}: {fault}"));
     }
-    say(&format!(
-        "{} records in {} chains, {} faults",
-        report.records,
-        report.chains,
-        report.faults.len()
-    ));
-    Ok(sound && report.faults.is_empty())
+    say(&format!("{} records in {} chains, {} faults", report.records, report.chains, faults));
+    Ok(sound && faults == 0)
 }
 
 /// A log whose oldest record is younger may have no seal: in AWS the job runs once a day.

@@ -9,10 +9,11 @@ use domain::ids::Exchange;
 use domain::intent::{HyperliquidChain, parse_chain};
 use hyperdex_local::{
     AllowedHost, AsterTarget, Engines, HyperliquidTarget, LighterTarget, Limits, Options,
-    PAYMENT_DELAY_S, Port, Ports,
+    PAYMENT_DELAY_S, Port, Ports, RecoveryOptions,
 };
 use platform::env::{ConfigError, Env, parse_url};
 use platform::networks::resolve_aster_chain;
+use protocol::recovery::RecoveryKey;
 use shared::api::cors::Origins;
 use shared::api::trading::POLICY_DELAY_HOURS;
 use shared::exchanges::lighter::config::network_of_chain;
@@ -123,12 +124,20 @@ pub(crate) struct Serve {
     /// Weight that may be used at Aster in a minute
     #[arg(long, env = "ASTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(200..))]
     aster_weight_per_minute: Option<u64>,
-    /// Requests that may be sent to Lighter in a minute
+    /// Requests to Lighter per minute, or weight if above 60
+    ///
+    /// Up to 60 it counts requests, as for a standard account. Above 60 it counts the weight of a premium
+    /// account: 6 for each order that is sent, and 100 to 300 for each question. Use at least 1000 then.
     #[arg(long, env = "LIGHTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(20..))]
     lighter_weight_per_minute: Option<u64>,
     /// Percent of an exchange's weight for one tenant alone
     #[arg(long, env = "TENANT_BUDGET_PERCENT", value_parser = clap::value_parser!(u64).range(1..=100))]
     tenant_budget_percent: Option<u64>,
+    /// Public recovery keys, comma-separated: one or two of each side
+    ///
+    /// `hyperdex recovery keygen` makes them. Without a key of both sides, a lost file ends all wallets.
+    #[arg(long, env = "RECOVERY_KEYS", value_delimiter = ',')]
+    recovery_keys: Vec<RecoveryKey>,
     /// Most wallets of a tenant; 0 sets no limit
     #[arg(long, env = "WALLETS_PER_TENANT", default_value_t = WALLETS_PER_TENANT)]
     wallets_per_tenant: u64,
@@ -213,8 +222,9 @@ const HYPERLIQUID_PORT: u16 = 3001;
 /// Default port of Aster's simulator.
 const ASTER_PORT: u16 = 3002;
 
-/// Requests to Lighter's simulator in a minute.
-const LIGHTER_WEIGHT: u64 = 2_400;
+/// Weight that may be used at Lighter's simulator in a minute: 90 percent of its limit of 24,000, which is
+/// that of a premium account.
+const LIGHTER_WEIGHT: u64 = 21_600;
 
 /// Port of Lighter's simulator.
 const LIGHTER_PORT: u16 = 3003;
@@ -261,6 +271,10 @@ impl Serve {
         if let Some(percent) = self.tenant_budget_percent {
             budget.tenant_percent = percent;
         }
+        options.recovery = RecoveryOptions::of(&self.recovery_keys).map_err(|_| {
+            let want = "at most two different recovery keys of each side";
+            ConfigError::Invalid { name: "RECOVERY_KEYS", want }
+        })?;
         options.wallets_per_tenant = self.wallets_per_tenant;
         options.policy_delay_ms = u64::from(self.policy_delay_hours) * 60 * 60 * 1_000;
         options.payment_delay_s = self.payment_delay_seconds;

@@ -20,6 +20,7 @@ use hyperdex_console::operator::ConsoleOptions;
 use hyperdex_local::commands::arguments::Place;
 use hyperdex_local::commands::keys::{self, KeysCommand};
 use hyperdex_local::commands::policy::{self, PolicyCommand};
+use hyperdex_local::commands::recovery::{self, RecoveryCommand};
 use hyperdex_local::commands::tenants::{self, TenantsCommand};
 use hyperdex_local::commands::wallets::{self, WalletsCommand};
 use hyperdex_local::{StartError, demo};
@@ -76,6 +77,14 @@ enum Command {
     Policy {
         #[command(subcommand)]
         command: PolicyCommand,
+    },
+    /// Survive the loss of a table or key, with offline keys
+    ///
+    /// Each side's half of every wallet's key is encrypted to a recovery key of that side. Two people
+    /// hold the two keys.
+    Recovery {
+        #[command(subcommand)]
+        command: Box<RecoveryCommand>,
     },
     /// Create, suspend and contain tenants
     Tenants {
@@ -165,6 +174,7 @@ async fn run(cli: Cli) -> ExitCode {
             | Command::Console(_)
             | Command::Keys { .. }
             | Command::Policy { .. }
+            | Command::Recovery { .. }
             | Command::Tenants { .. }
             | Command::Wallets { .. },
         ) => Targets::new()
@@ -231,6 +241,15 @@ async fn run(cli: Cli) -> ExitCode {
             let place = place(&cli.serve.data_dir, &user);
             let key = std::env::var("HYPERDEX_API_KEY").ok().map(Zeroizing::new);
             done(policy::run(&command, &place, key, asks, &Terminal).await)
+        }
+        Some(Command::Recovery { command }) => {
+            let user = user();
+            let place = place(&cli.serve.data_dir, &user);
+            match recovery::run(&command, &place, &Terminal).await {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => done(Err(error)),
+            }
         }
         Some(Command::Tenants { command }) => {
             let user = user();

@@ -57,6 +57,11 @@ pub(crate) async fn serve(options: Options) -> Result<(), StartError> {
         0 => "  Tenant keys  none: every caller is the tenant local\n".to_owned(),
         some => format!("  Tenant keys  {some}\n"),
     });
+    if !stack.has_recovery_keys {
+        say(
+            "  NO RECOVERY KEY: a lost file or key ends all wallets. See `hyperdex recovery keygen`.\n",
+        );
+    }
     if let Some(cause) = &stack.webhooks_off {
         say(&format!("  Webhooks are disabled: the external DynamoDB has no stream ({cause})."));
     }

@@ -13,7 +13,7 @@ const STATES = { approving: "pending", waiting: "pending", active: "active", can
 const NAMES = {
   setAuthority: "Replace the approvers", addDestination: "Add a destination", removeDestination: "Remove a destination",
   setLimit: "Set limits", removeLimit: "Remove limits", setDelay: "Set the delay", freeze: "Stop payments",
-  unfreeze: "Allow payments", cancel: "Cancel a change", resume: "Resume payments",
+  unfreeze: "Allow payments", exportWallet: "Export a wallet's key", cancel: "Cancel a change", resume: "Resume payments",
 };
 
 export function show(main, { signal, about }) {

@@ -7,7 +7,8 @@ use hyperdex_cloud::dynamodb;
 use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::kms::{self, Kms};
 use hyperdex_cloud::names::{
-    COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE, WALLETS_KEY, WALLETS_TABLE,
+    COSIGNER_KEY, COSIGNER_RECOVERY_TABLE, COSIGNER_TABLE, RECOVERY_TABLE, SEALS_TABLE,
+    WALLETS_KEY, WALLETS_TABLE,
 };
 use hyperdex_cloud::queue::{self, Queue};
 use hyperdex_cloud::stream::{self, EngineStream, Source};
@@ -148,7 +149,10 @@ async fn create_tables(aws: &Aws) -> Result<(), StartError> {
     let (client, ttl) = (aws.dynamodb(), Some("expiresAtS"));
     dynamodb::create_table(&client, WALLETS_TABLE, ttl, &IndexShape::all()).await?;
     dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?;
-    Ok(dynamodb::create_table(&client, SEALS_TABLE, None, &[]).await?)
+    for table in [SEALS_TABLE, RECOVERY_TABLE, COSIGNER_RECOVERY_TABLE] {
+        dynamodb::create_table(&client, table, None, &[]).await?;
+    }
+    Ok(())
 }
 
 async fn start_queue(

@@ -26,6 +26,7 @@ mod limits;
 mod options;
 mod payments;
 pub mod proof;
+pub mod recoverer;
 mod routes;
 mod sim_state;
 mod stack;
@@ -38,12 +39,13 @@ pub use error::{Damaged, StartError};
 pub use exchanges::{AsterTarget, HyperliquidTarget, LighterTarget};
 pub use hyperdex_cloud::engines::Engines;
 pub use hyperdex_cloud::names::{
-    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE, WALLETS_KEY, WALLETS_TABLE,
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_RECOVERY_TABLE, COSIGNER_TABLE, RECOVERY_TABLE, SEALS_TABLE,
+    WALLETS_KEY, WALLETS_TABLE,
 };
 pub use hyperdex_listen::{AllowedHost, AllowedHostError, ClientBounds, Port};
 pub use identity::Fault;
 pub use limits::Limits;
-pub use options::{CosignerHost, Options, PAYMENT_DELAY_S, Ports};
+pub use options::{CosignerHost, Options, PAYMENT_DELAY_S, Ports, RecoveryOptions};
 pub use routes::{Endpoints, routes};
 pub use stack::Stack;
 pub use trading::Traders;

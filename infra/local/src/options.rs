@@ -9,6 +9,7 @@ use hyperdex_cloud::engines::Engines;
 use hyperdex_cloud::names::WALLETS_KEY;
 use hyperdex_listen::{AllowedHost, ClientBounds, Port};
 use platform::aws::Aws;
+use protocol::recovery::{RecoveryKey, RecoveryKeyError, RecoveryKeys, Side};
 use shared::access::Unrecorded;
 use shared::api::cors::Origins;
 use shared::api::trading::POLICY_DELAY_HOURS;
@@ -58,6 +59,34 @@ pub struct Ports {
     pub chains: u16,
 }
 
+/// The recovery keys of a stack. A side without a key writes no recovery records.
+#[derive(Clone, Default, Debug)]
+pub struct RecoveryOptions {
+    /// Of the endpoint side.
+    pub endpoint: RecoveryKeys,
+    /// Of the cosigner.
+    pub cosigner: RecoveryKeys,
+}
+
+impl RecoveryOptions {
+    /// Sorts the keys by their side.
+    ///
+    /// # Errors
+    /// Fails when a side has more than two keys, or two equal ones.
+    pub fn of(keys: &[RecoveryKey]) -> Result<Self, RecoveryKeyError> {
+        Ok(Self {
+            endpoint: RecoveryKeys::of(keys, Side::Endpoint)?,
+            cosigner: RecoveryKeys::of(keys, Side::Cosigner)?,
+        })
+    }
+
+    /// Returns whether both sides have a key.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        !self.endpoint.is_empty() && !self.cosigner.is_empty()
+    }
+}
+
 /// Options of a stack.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -104,6 +133,8 @@ pub struct Options {
     pub clients: ClientBounds,
     /// Budget of requests to the exchanges.
     pub budget: BudgetConfig,
+    /// The recovery keys of both sides.
+    pub recovery: RecoveryOptions,
     /// How many wallets a tenant may have; 0 sets no limit.
     pub wallets_per_tenant: u64,
     /// Process of the cosigner.
@@ -160,6 +191,7 @@ impl Options {
             allowed_hosts: Vec::new(),
             clients: ClientBounds::default(),
             budget: BudgetConfig::default(),
+            recovery: RecoveryOptions::default(),
             wallets_per_tenant: WALLETS_PER_TENANT,
             cosigner: CosignerHost::Process,
             quiet: false,

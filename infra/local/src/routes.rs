@@ -10,10 +10,13 @@ use domain::money::Chains as Networks;
 use exchange_sim::chain::CHAIN_IDS;
 use get_apikey::GetApiKey;
 use hyperdex_cloud::cosigner::FUNCTION;
-use hyperdex_cloud::names::WALLETS_TABLE;
+use hyperdex_cloud::names::{
+    COSIGNER_RECOVERY_TABLE, LOCAL_DEPLOYMENT, RECOVERY_TABLE, WALLETS_TABLE,
+};
 use list_deliveries::ListDeliveries;
 use list_tenant_keys::ListTenantKeys;
 use platform::aws::Aws;
+use platform::recovery::RecoveryTable;
 use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
 use replay_webhook::ReplayWebhook;
@@ -46,6 +49,7 @@ use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
 use crate::payments::{self, Payments};
+use crate::recoverer::Recoverer;
 use crate::trading::{self, Traders};
 
 /// Addresses of the parts that the functions call.
@@ -95,6 +99,7 @@ impl Endpoints {
             refresh: RefreshBy::ThisProcess(format!("{}:refresh-shares", FUNCTION)),
         };
         Custody::new(&aws, &store, &config, options.clock.clone(), options.random.clone())
+            .with_recovery(options.recovery.endpoint.clone(), RECOVERY_TABLE, LOCAL_DEPLOYMENT)
     }
 
     /// Returns the payment policies for one function, which invokes the cosigner by its alias, as in
@@ -102,6 +107,19 @@ impl Endpoints {
     #[must_use]
     pub fn policy_chain(&self, options: &Options, function: &str) -> PolicyChain {
         PolicyChain::new(self.custody_of(options, function).cosigner, options.clock.clone())
+    }
+
+    /// What exports records and restores shares, of both sides.
+    #[must_use]
+    pub fn recoverer(&self, options: &Options) -> Recoverer {
+        let custody = self.custody_of(options, "operator");
+        let db = options.aws(&self.dynamodb, &self.kms, &self.lambda).dynamodb();
+        let table = |name| RecoveryTable::new(db.clone(), name);
+        Recoverer {
+            cosigner: Some((custody.cosigner.clone(), table(COSIGNER_RECOVERY_TABLE))),
+            endpoint: Some((Box::new(custody), table(RECOVERY_TABLE))),
+            random: options.random.clone(),
+        }
     }
 
     /// What admits tenant keys by their records, with a client of its own.
@@ -356,7 +374,7 @@ pub fn routes(options: &Options, endpoints: &Endpoints) -> Result<Router, StartE
     let return_private_key = options.return_private_key;
     let creator = custody("create-wallet").with_quota(options.wallets_per_tenant);
     let routes = Router::new()
-        .merge(health::router())
+        .merge(health::router(options.recovery.is_complete()))
         // In AWS each creation runs in its own instance. Here they run one after the other, so that
         // many concurrent creations are slow but do not fail.
         .merge(create_wallet::router(creator).layer(GlobalConcurrencyLimitLayer::new(

@@ -29,7 +29,7 @@ use crate::approver::ApproverKey;
 use crate::cloud::Cloud;
 use crate::console::with_console;
 use crate::control::Control;
-use crate::data::{self, Directory};
+use crate::data::{self, Directory, recovery_keys};
 use crate::error::StartError;
 use crate::exchanges;
 use crate::jobs::{JobName, Jobs};
@@ -93,6 +93,8 @@ pub struct Stack {
     pub pump: Pump,
     /// Cause if an external DynamoDB has no usable stream. No event is published then.
     pub webhooks_off: Option<String>,
+    /// Whether both sides have a recovery key.
+    pub has_recovery_keys: bool,
     engines: Option<Engines>,
     callers: Servers,
     parts: Servers,
@@ -106,11 +108,12 @@ impl Stack {
     ///
     /// # Errors
     /// Returns an error of one line.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
+    pub async fn start(mut options: Options) -> Result<Self, StartError> {
         if !options.ip.is_loopback() && !options.expose {
             return Err(StartError::NotLoopback(options.ip));
         }
         let lock = data::prepare(&options.data_dir)?;
+        options.recovery = recovery_keys::kept(&options.data_dir, &options.recovery)?;
         let directory = Directory::look(&options.data_dir, &options.random, &options.clock)?;
         // Report an unreadable key file now, not to the first caller.
         KeyFile::new(&options.data_dir).list()?;
@@ -136,6 +139,7 @@ impl Stack {
             },
             ip: options.ip,
             port: options.ports.lambda,
+            recovery: options.recovery.cosigner.clone(),
             engine: options.engines.as_ref().map(Engines::cosigner),
         };
         let (child, lambda) = match options.cosigner {
@@ -149,6 +153,9 @@ impl Stack {
             }
         };
 
+        if !options.recovery.is_complete() {
+            tracing::warn!("no recovery key of both sides: a lost file or key ends all wallets");
+        }
         let clock = options.clock.clone();
         let hyperliquid_sim = exchanges::simulate_hyperliquid(&options.hyperliquid, clock.clone());
         let aster_sim = exchanges::simulate_aster(&options.aster, clock.clone());
@@ -238,6 +245,7 @@ impl Stack {
             endpoints.key_admin(&options),
             scheduled.renewal(),
             endpoints.policy_chain(&options, "operator"),
+            endpoints.recoverer(&options),
             options.random.clone(),
         );
         let control = Control::new(jobs_now, custody_now, &simulators, kept, admin.clone());
@@ -284,6 +292,7 @@ impl Stack {
             admin,
             pump,
             webhooks_off,
+            has_recovery_keys: options.recovery.is_complete(),
             engines: options.engines,
             callers,
             parts,

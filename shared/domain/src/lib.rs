@@ -11,4 +11,5 @@ pub mod intent;
 pub mod money;
 pub mod policy;
 pub mod random;
+pub mod recovery;
 pub mod time;

@@ -37,12 +37,14 @@ where
     serve(routes, runtime).await
 }
 
-/// Serves one endpoint function whose routes require no tenant key.
+/// Serves one endpoint function whose routes require no tenant key. `routes` makes its router from the
+/// runtime, once.
 ///
 /// # Errors
 /// When the environment lacks a setting, by name, or the runtime ends.
-pub async fn run_open(routes: Router) -> Result<(), Error> {
-    serve(routes, start()).await
+pub async fn run_open(routes: impl FnOnce(&Runtime<'_>) -> Router) -> Result<(), Error> {
+    let runtime = start();
+    serve(routes(&runtime), runtime).await
 }
 
 async fn serve(routes: Router, runtime: Runtime<'_>) -> Result<(), Error> {

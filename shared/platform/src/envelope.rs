@@ -9,6 +9,7 @@ use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_sdk_kms::error::DisplayErrorContext;
+use aws_sdk_kms::operation::decrypt::DecryptError;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::DataKeySpec;
 use domain::ids::{Exchange, Tenant};
@@ -41,6 +42,8 @@ pub enum Purpose {
     Answer,
     /// A webhook's signing secret.
     WebhookSecret,
+    /// A transport key of a recovery.
+    RecoveryTransport,
 }
 
 impl Purpose {
@@ -52,6 +55,7 @@ impl Purpose {
             Self::CosignerSession => "cosigner-session",
             Self::Answer => "answer",
             Self::WebhookSecret => "webhook-secret",
+            Self::RecoveryTransport => "recovery-transport",
         }
     }
 }
@@ -110,6 +114,12 @@ pub struct Sealed {
 }
 
 impl Sealed {
+    /// Returns AES-GCM's nonce, which no other sealed secret has. In a table it is the field `n`.
+    #[must_use]
+    pub fn nonce(&self) -> &[u8] {
+        &self.nonce
+    }
+
     /// Returns the stored size in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -139,9 +149,13 @@ impl fmt::Debug for Sealed {
 /// Why a secret could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
-    /// KMS failed: unreachable, permission denied, or a different context.
+    /// KMS failed: unreachable, throttled, or permission denied. A retry can succeed.
     #[error("KMS: {0}")]
     Kms(String),
+    /// KMS has the ciphertext's key no longer, or the ciphertext is not of this key and context. A
+    /// retry does not help.
+    #[error("KMS: {0}")]
+    Lost(String),
     /// The ciphertext was not sealed for this record.
     #[error("the ciphertext does not belong to this record")]
     Mismatch,
@@ -151,6 +165,24 @@ pub enum EnvelopeError {
     /// The random number generator failed.
     #[error(transparent)]
     Random(#[from] domain::random::RandomError),
+}
+
+impl EnvelopeError {
+    /// Returns whether the secret can never be opened: a retry gives the same error.
+    #[must_use]
+    pub const fn is_permanent(&self) -> bool {
+        matches!(self, Self::Lost(_) | Self::Mismatch | Self::Malformed)
+    }
+}
+
+/// Returns whether KMS can never decrypt this ciphertext with this key and context.
+const fn is_lost(error: &DecryptError) -> bool {
+    matches!(
+        error,
+        DecryptError::InvalidCiphertextException(_)
+            | DecryptError::IncorrectKeyException(_)
+            | DecryptError::NotFoundException(_)
+    )
 }
 
 /// Seals and opens secrets under one KMS key.
@@ -246,7 +278,11 @@ impl Envelope {
             .set_encryption_context(Some(context.for_kms()))
             .send()
             .await
-            .map_err(|error| EnvelopeError::Kms(DisplayErrorContext(error).to_string()))?;
+            .map_err(|error| {
+                let lost = error.as_service_error().is_some_and(is_lost);
+                let cause = DisplayErrorContext(error).to_string();
+                if lost { EnvelopeError::Lost(cause) } else { EnvelopeError::Kms(cause) }
+            })?;
         let plaintext = output.plaintext.ok_or(EnvelopeError::Malformed)?;
         Ok(Zeroizing::new(plaintext.into_inner()))
     }

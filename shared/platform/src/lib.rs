@@ -10,5 +10,6 @@ pub mod items;
 pub mod metrics;
 pub mod networks;
 pub mod process;
+pub mod recovery;
 pub mod telemetry;
 pub mod tls;

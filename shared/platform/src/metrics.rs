@@ -50,6 +50,14 @@ metrics! {
     KeyGenerationMs: Milliseconds,
     /// Time to sign with both parties, measured at party 1.
     SigningMs: Milliseconds,
+    /// 1 at a start of a party without a recovery key, whose loss would end all wallets; else 0.
+    RecoveryKeyMissing: Count,
+    /// Days since the last verification of a side's recovery records without faults; 999 without one.
+    RecoveryVerifiedDays: Count,
+    /// Halves of a wallet's key that the cosigner encrypted to the recipient of an export.
+    HalfExported: Count,
+    /// Shares that the cosigner restored from recovery records.
+    ShareRecovered: Count,
     /// Remote calls of a request.
     RemoteCalls: Count,
     /// Used part of an exchange's budget per minute, after a call took its weight.

@@ -14,6 +14,8 @@ mod once;
 mod parties;
 mod payment_messages;
 mod policy_messages;
+pub mod recovery;
+mod recovery_messages;
 mod refresh_messages;
 mod session;
 mod share;
@@ -34,6 +36,10 @@ pub use payment_messages::{
     SettlePayment, StartPayment,
 };
 pub use policy_messages::{PolicyAnswer, PolicyCall, PolicyFault};
+pub use recovery_messages::{
+    Imported, MAX_HALVES, RecoveryAnswer, RecoveryCall, TRANSPORT_LIFE_MS, Transport,
+    TransportedHalf,
+};
 pub use refresh_messages::{
     FinishRefresh, RefreshCommitments, RefreshCommitted, RefreshReveal, RefreshRevealed,
     StartConfirm, StartRefresh,

@@ -25,6 +25,7 @@ use crate::payment_messages::{
     StartPayment,
 };
 use crate::policy_messages::{self, PolicyAnswer, PolicyCall, PolicyFault};
+use crate::recovery_messages::{RecoveryAnswer, RecoveryCall};
 use crate::refresh_messages::{
     FinishRefresh, RefreshCommitted, RefreshRevealed, StartConfirm, StartRefresh,
 };
@@ -92,6 +93,10 @@ pub enum Call {
     },
     /// A call about the tenant's policy; see [`WalletKey::of_tenant`].
     Policy(#[serde(with = "policy_messages::json")] PolicyCall),
+    /// As [`Call::Retire`]. Party 1 has a recovery record of the named shares.
+    RetireRecorded,
+    /// A call of a recovery, from the operator; see [`WalletKey::of_tenant`].
+    Recovery(#[serde(with = "policy_messages::json")] RecoveryCall),
 }
 
 /// The cosigner's responses.
@@ -124,6 +129,10 @@ pub enum Answer {
     OpenPayments(OpenPayments),
     /// To [`Call::Policy`].
     Policy(#[serde(with = "policy_messages::json")] PolicyAnswer),
+    /// To [`Call::Retire`], when party 2 has a recovery record of the named shares.
+    RetiredRecorded,
+    /// To [`Call::Recovery`].
+    Recovery(#[serde(with = "policy_messages::json")] RecoveryAnswer),
 }
 
 /// Key generation, phase 1 of party 1.

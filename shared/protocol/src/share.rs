@@ -1,30 +1,54 @@
 //! A key share: one party's half of a wallet's key.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use dkls23_k256::elliptic_curve::sec1::ToSec1Point;
 use dkls23_secp256k1::Party;
+use dkls23_secp256k1::protocols::PartyIndex;
+use dkls23_secp256k1::protocols::derivation::DerivData;
+use dkls23_secp256k1::utilities::zero_shares::ZeroShare;
 use domain::eth::{Address, PublicKey};
-use zeroize::Zeroizing;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
 
+use crate::curve::{Point, Scalar};
 use crate::parties::parameters;
 
 /// The first byte of a stored share: its format. 1 is postcard of `Party` of `dkls23-secp256k1`
-/// 0.6.
+/// 0.6. 2 is postcard of [`Hollow`].
 const FORMAT: u8 = 1;
+const HOLLOW: u8 = 2;
+
+/// What a recovery record restores of a share: enough for a refresh, and too little to sign.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Hollow {
+    pub(crate) party: u8,
+    pub(crate) session_id: Vec<u8>,
+    pub(crate) poly_point: Scalar,
+    pub(crate) pk: Point,
+    pub(crate) chain_code: [u8; 32],
+}
+
+impl Drop for Hollow {
+    fn drop(&mut self) {
+        self.poly_point.zeroize();
+    }
+}
 
 /// One party's share of a wallet's key. Hidden in `Debug`, zeroised when dropped, and serialised
 /// only to be sealed.
 pub struct KeyShare {
     party: Party,
     version: u32,
+    hollow: bool,
 }
 
 /// Why stored bytes are not a usable share.
 #[derive(Debug, thiserror::Error)]
 pub enum ShareError {
     /// The format byte is unknown.
-    #[error("unknown share format {0}: expected 1")]
+    #[error("unknown share format {0}: expected 1 or 2")]
     Format(u8),
     /// The bytes do not parse.
     #[error("the share's bytes are damaged")]
@@ -38,7 +62,37 @@ impl KeyShare {
     /// Wraps the result of key generation, version 1.
     #[must_use]
     pub const fn new(party: Party) -> Self {
-        Self { party, version: 1 }
+        Self { party, version: 1, hollow: false }
+    }
+
+    /// Makes a share without its oblivious transfers. Returns `None` when it names no party.
+    pub(crate) fn hollow(hollow: &Hollow, version: u32) -> Option<Self> {
+        let party = Party {
+            parameters: parameters(),
+            party_index: PartyIndex::new(hollow.party).ok()?,
+            session_id: hollow.session_id.clone(),
+            poly_point: hollow.poly_point,
+            pk: hollow.pk,
+            zero_share: ZeroShare { seeds: Vec::new() },
+            mul_senders: BTreeMap::new(),
+            mul_receivers: BTreeMap::new(),
+            derivation_data: DerivData {
+                depth: 0,
+                child_number: 0,
+                parent_fingerprint: [0; 4],
+                poly_point: hollow.poly_point,
+                pk: hollow.pk,
+                chain_code: hollow.chain_code,
+            },
+            address: dkls23_secp256k1::compute_eth_address(&hollow.pk),
+        };
+        Some(Self { party, version, hollow: true })
+    }
+
+    /// Returns whether a recovery made the share. It cannot sign, and must be refreshed first.
+    #[must_use]
+    pub const fn is_hollow(&self) -> bool {
+        self.hollow
     }
 
     /// Sets the share version.
@@ -79,10 +133,21 @@ impl KeyShare {
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         // Allocated at full size, so that a growing vector leaves no copies behind.
         let mut bytes = Vec::with_capacity(64 * 1024);
-        bytes.push(FORMAT);
+        bytes.push(if self.hollow { HOLLOW } else { FORMAT });
+        let written = if self.hollow {
+            let hollow = Hollow {
+                party: self.party.party_index.as_u8(),
+                session_id: self.party.session_id.clone(),
+                poly_point: self.party.poly_point,
+                pk: self.party.pk,
+                chain_code: self.party.derivation_data.chain_code,
+            };
+            postcard::to_extend(&hollow, bytes)
+        } else {
+            postcard::to_extend(&self.party, bytes)
+        };
         #[expect(clippy::expect_used, reason = "a vector takes everything")]
-        let bytes = postcard::to_extend(&self.party, bytes).expect("a vector takes everything");
-        Zeroizing::new(bytes)
+        Zeroizing::new(written.expect("a vector takes everything"))
     }
 
     /// Parses a share of `party` (1 or 2). The version is stored separately.
@@ -92,6 +157,13 @@ impl KeyShare {
     /// party.
     pub fn from_bytes(bytes: &[u8], party: u8) -> Result<Self, ShareError> {
         let (format, rest) = bytes.split_first().ok_or(ShareError::Damaged)?;
+        if *format == HOLLOW {
+            let hollow: Hollow = postcard::from_bytes(rest).map_err(|_| ShareError::Damaged)?;
+            if hollow.party != party {
+                return Err(ShareError::NotOurs(party));
+            }
+            return Self::hollow(&hollow, 1).ok_or(ShareError::Damaged);
+        }
         if *format != FORMAT {
             return Err(ShareError::Format(*format));
         }

@@ -23,13 +23,16 @@ pub struct HealthBody {
     status: &'static str,
     /// The service's version.
     version: &'static str,
+    /// Whether new wallets get a recovery record of the endpoint side. Without it, the loss of one
+    /// table or key ends all wallets.
+    recovery_key: bool,
 }
 
 impl HealthBody {
-    /// Returns the body of a healthy service of this version.
+    /// Returns the body of a healthy service of this version, with or without a recovery key.
     #[must_use]
-    pub const fn new(version: &'static str) -> Self {
-        Self { success: true, status: "ok", version }
+    pub const fn new(version: &'static str, recovery_key: bool) -> Self {
+        Self { success: true, status: "ok", version, recovery_key }
     }
 }
 
@@ -49,6 +52,9 @@ pub struct WalletBody {
     /// Uncompressed SEC1, 130 hex digits without `0x`.
     #[schema(value_type = schema::PublicKey)]
     public_key: String,
+    /// True if the wallet's key was exported, so that another holder may have it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    exported: bool,
 }
 
 impl From<&WalletRecord> for WalletBody {
@@ -59,6 +65,7 @@ impl From<&WalletRecord> for WalletBody {
             address: wallet.address.to_string(),
             wallet_id: wallet.wallet_id.to_string(),
             public_key: wallet.public_key.clone(),
+            exported: wallet.exported.is_some(),
         }
     }
 }

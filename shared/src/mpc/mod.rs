@@ -19,7 +19,7 @@ mod sign;
 pub use client::{CosignerClient, CosignerError};
 pub use keygen::generate;
 pub use pay::{PaymentStep, prepare_payment, report_outcome, sign_payment};
-pub use refresh::{confirm, refresh, retire};
+pub use refresh::{confirm, refresh, retire, retire_recorded};
 pub use sign::sign;
 
 /// Why a protocol run ended without a result.

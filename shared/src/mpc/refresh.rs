@@ -147,8 +147,24 @@ pub async fn retire(
     random: &Random,
     key: &WalletKey,
 ) -> Result<(), ProtocolError> {
-    match cosigner.call(key, random.bytes()?, Call::Retire).await? {
-        Answer::Retired => Ok(()),
+    retire_recorded(cosigner, random, key, false).await.map(|_| ())
+}
+
+/// As [`retire`]. `recorded` states whether party 1 has a recovery record of these shares. Returns
+/// whether the cosigner has one; then both may delete older records.
+///
+/// # Errors
+/// As [`retire`].
+pub async fn retire_recorded(
+    cosigner: &CosignerClient,
+    random: &Random,
+    key: &WalletKey,
+    recorded: bool,
+) -> Result<bool, ProtocolError> {
+    let call = if recorded { Call::RetireRecorded } else { Call::Retire };
+    match cosigner.call(key, random.bytes()?, call).await? {
+        Answer::Retired => Ok(false),
+        Answer::RetiredRecorded => Ok(true),
         _ => Err(CosignerError::Nonsense.into()),
     }
 }

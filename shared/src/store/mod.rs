@@ -90,8 +90,8 @@ pub use payments::{
 pub use policy::{PolicyChange, PolicyError, TradingPolicies};
 pub use quota::{CountedIn, WalletCount};
 pub use records::{
-    AgentRecord, CredentialRecord, CredentialState, Nonces, Outcome, RefreshState, ShareRecord,
-    WalletRecord, shares_at_ms,
+    AgentRecord, CredentialRecord, CredentialState, ExportMark, Nonces, Outcome, RefreshState,
+    ShareRecord, WalletRecord, shares_at_ms,
 };
 pub use refresh::AgedWallet;
 pub use runs::{Admission, RunPlace};
@@ -148,6 +148,11 @@ impl Store {
     #[must_use]
     pub fn new(db: impl Into<Lazy<aws_sdk_dynamodb::Client>>, table: impl Into<String>) -> Self {
         Self { db: db.into(), table: table.into() }
+    }
+
+    /// Returns the client, for another table of the same account.
+    pub(crate) fn client(&self) -> Lazy<aws_sdk_dynamodb::Client> {
+        self.db.clone()
     }
 
     /// Makes the client from the environment.

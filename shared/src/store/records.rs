@@ -43,12 +43,27 @@ pub struct WalletRecord {
     /// The request with an `Idempotency-Key` that made it: see [`RequestMark::operation`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_by: Option<Uuid>,
+    /// The export of its key, if there was one: another holder may have the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exported: Option<ExportMark>,
     /// The operator's freeze in force.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator_freeze: Option<OperatorAction>,
     /// The operators' actions, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operator_actions: Vec<OperatorAction>,
+}
+
+/// The export of a wallet's key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportMark {
+    /// Unix milliseconds.
+    pub at_ms: u64,
+    /// The number of the change of the tenant's policy that allowed it.
+    pub change: u64,
+    /// The id of the recipient's key.
+    pub recipient: String,
 }
 
 /// The state of a refresh of a wallet's shares.

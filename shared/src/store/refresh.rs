@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::ids::Tenant;
 use platform::items::{Item, StoreError, transaction_error, unavailable};
@@ -81,7 +83,7 @@ impl Store {
     }
 
     /// Brings new shares into use. Replaces the record and party 1's share in one transaction; the
-    /// previous share is deleted by it.
+    /// previous share is deleted by it. `recovery` writes the recovery record of the new one.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a later refresh was begun, or the wallet is frozen.
@@ -90,6 +92,7 @@ impl Store {
         wallet: &WalletRecord,
         to: &RefreshState,
         share: &ShareRecord,
+        recovery: Option<&TransactWriteItem>,
     ) -> Result<(), StoreError> {
         let broken =
             |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
@@ -131,9 +134,68 @@ impl Store {
             .db
             .transact_write_items()
             .transact_items(TransactWriteItem::builder().update(update).build())
-            .transact_items(TransactWriteItem::builder().put(put).build())
-            .send()
-            .await;
+            .transact_items(TransactWriteItem::builder().put(put).build());
+        let written = match recovery {
+            Some(recovery) => written.transact_items(recovery.clone()),
+            None => written,
+        };
+        written.send().await.map(|_| ()).map_err(transaction_error)
+    }
+
+    /// Replaces party 1's share of the version in use by a restored one, because the stored one is
+    /// missing or does not open. Its bytes are kept aside. The refresh job finds the wallet first.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another version or another share is in use, or the wallet is
+    /// frozen.
+    pub async fn replace_share(
+        &self,
+        wallet: &WalletRecord,
+        (lost, share): (Option<&ShareRecord>, &ShareRecord),
+    ) -> Result<(), StoreError> {
+        let broken =
+            |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(record_key(wallet)))
+            .update_expression("SET #at = :oldest, #shard = :shard")
+            .condition_expression("#version = :version AND #frozen = :false")
+            .expression_attribute_names("#at", Index::Refresh.sort_key())
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_names("#version", "keyVersion")
+            .expression_attribute_names("#frozen", "frozen")
+            .expression_attribute_values(":oldest", number(0_u64))
+            .expression_attribute_values(":shard", shard_of(wallet.wallet_id))
+            .expression_attribute_values(":version", number(wallet.key_version))
+            .expression_attribute_values(":false", AttributeValue::Bool(false))
+            .build()
+            .map_err(broken)?;
+        let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
+        let put = |sort: &str, share: &ShareRecord| {
+            let item = to_item(&partition, sort, share)?;
+            Ok::<_, StoreError>(Put::builder().table_name(&self.table).set_item(Some(item)))
+        };
+        let new = "attribute_not_exists(pk)";
+        let mut writes = vec![TransactWriteItem::builder().update(update).build()];
+        let mut write = |put: PutBuilder| {
+            let put = put.build().map_err(broken)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+            Ok::<_, StoreError>(())
+        };
+        match lost {
+            None => write(put(SHARE, share)?.condition_expression(new))?,
+            Some(lost) => {
+                let nonce = AttributeValue::B(Blob::new(lost.sealed.nonce()));
+                let replaced = put(SHARE, share)?.condition_expression("sealed.#nonce = :known");
+                let replaced = replaced.expression_attribute_names("#nonce", "n");
+                write(replaced.expression_attribute_values(":known", nonce))?;
+                // Sorted after the share, so that no other read finds it.
+                let nonce = hex::encode(lost.sealed.nonce());
+                let aside = format!("{SHARE}#lost#{}#{nonce}", lost.key_version);
+                write(put(&aside, lost)?.condition_expression(new))?;
+            }
+        }
+        let written = self.db.transact_write_items().set_transact_items(Some(writes)).send().await;
         written.map(|_| ()).map_err(transaction_error)
     }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use domain::eth::Address;
 use domain::ids::{Exchange, Tenant, UserId, WalletRef};
 use futures_util::future::BoxFuture;
@@ -13,8 +13,8 @@ use super::due::shard_of;
 use super::list::list_attributes;
 use super::quota::CountedIn;
 use super::{
-    CREDENTIAL, CredentialRecord, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE, ShareRecord,
-    Store, WalletRecord, key, to_item, wallet_key,
+    CREDENTIAL, CredentialRecord, ExportMark, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE,
+    ShareRecord, Store, WalletRecord, key, to_item, wallet_key,
 };
 
 const NEW: &str = "attribute_not_exists(pk)";
@@ -199,6 +199,20 @@ impl Store {
         share: &ShareRecord,
         counted: CountedIn,
     ) -> Result<NewWallet, StoreError> {
+        self.create_with(wallet, share, counted, None).await
+    }
+
+    /// As [`Self::create`], with the write of the share's recovery record in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn create_with(
+        &self,
+        wallet: &WalletRecord,
+        share: &ShareRecord,
+        counted: CountedIn,
+        recovery: Option<&TransactWriteItem>,
+    ) -> Result<NewWallet, StoreError> {
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let pointer = |partition: &str| {
             let mut item = key(partition, POINTER);
@@ -217,6 +231,7 @@ impl Store {
         ];
         let puts = items.into_iter().map(|item| self.put_new(item));
         let writes = puts.chain([self.count_wallet(&wallet.tenant, counted)]);
+        let writes = writes.chain(recovery.cloned().map(Ok));
         let written = self
             .db
             .transact_write_items()
@@ -228,7 +243,7 @@ impl Store {
         let Err(error) = written else { return Ok(NewWallet::Stored) };
         let failed = failed_conditions(&error);
         match transaction_error(error) {
-            StoreError::Conflict if failed == [false, false, false, false, true] => {
+            StoreError::Conflict if failed.starts_with(&[false, false, false, false, true]) => {
                 Ok(NewWallet::ShardFull)
             }
             StoreError::Conflict => Ok(NewWallet::Exists),
@@ -254,7 +269,23 @@ impl Store {
         self.share_of(&wallet.tenant, wallet.wallet_id).await
     }
 
+    /// Returns party 1's sealed share as stored; `None` when it is missing.
+    ///
+    /// # Errors
+    /// Fails when it cannot be read.
+    pub async fn stored_share(
+        &self,
+        wallet: &WalletRecord,
+    ) -> Result<Option<ShareRecord>, StoreError> {
+        let item = self.share_item(&wallet.tenant, wallet.wallet_id).await?;
+        item.map(|item| from_item("share", item)).transpose()
+    }
+
     async fn share_of(&self, tenant: &Tenant, id: Uuid) -> Result<ShareRecord, StoreError> {
+        share_in(self.share_item(tenant, id).await?)
+    }
+
+    async fn share_item(&self, tenant: &Tenant, id: Uuid) -> Result<Option<Item>, StoreError> {
         let output = self
             .db
             .get_item()
@@ -264,7 +295,37 @@ impl Store {
             .send()
             .await
             .map_err(unavailable)?;
-        share_in(output.item)
+        Ok(output.item)
+    }
+
+    /// Marks a wallet as exported, permanently. `kept` is written in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when another version of the shares is in use.
+    pub async fn mark_exported(
+        &self,
+        wallet: &WalletRecord,
+        mark: &ExportMark,
+        kept: Option<TransactWriteItem>,
+    ) -> Result<(), StoreError> {
+        let mark: Item = serde_dynamo::to_item(mark)
+            .map_err(|error| StoreError::Damaged { what: "export", cause: error.to_string() })?;
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(&wallet_key(&wallet.tenant, wallet.wallet_id), RECORD)))
+            .update_expression("SET exported = :mark")
+            .condition_expression("keyVersion = :version")
+            .expression_attribute_values(":mark", AttributeValue::M(mark))
+            .expression_attribute_values(
+                ":version",
+                AttributeValue::N(wallet.key_version.to_string()),
+            )
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let marked = TransactWriteItem::builder().update(update).build();
+        let written = self.db.transact_write_items().transact_items(marked);
+        let written = kept.into_iter().fold(written, |written, item| written.transact_items(item));
+        written.send().await.map(|_| ()).map_err(transaction_error)
     }
 
     /// Bars a wallet from signing.

@@ -1,5 +1,6 @@
 //! Creation of wallets: one for each user of a tenant, even if two calls race.
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::{Tenant, UserId, WalletRef};
 use domain::random::RandomError;
 use futures_util::future::BoxFuture;
@@ -94,8 +95,10 @@ impl Custody {
                 key_version: key.key_version,
                 sealed: data_key?.seal(&share.to_bytes())?,
             };
+            let recovery = self.recovery_write(&key, (user, wallet.created_at_ms), &share)?;
             drop(share);
-            self.store_once(&name, wallet, &stored, (counted, quota)).await
+            let writes = (&stored, recovery.as_ref());
+            self.store_once(&name, wallet, writes, (counted, quota)).await
         })
     }
 
@@ -120,13 +123,13 @@ impl Custody {
         &self,
         name: &WalletRef,
         wallet: WalletRecord,
-        share: &ShareRecord,
+        (share, recovery): (&ShareRecord, Option<&TransactWriteItem>),
         (mut counted, quota): (CountedIn, Option<u64>),
     ) -> Result<Created, CreateError> {
         // Two conflicting transactions can both be cancelled, so that neither is stored. A shard
         // of the count can be full by now while another one has room.
         for _ in 0..STORES {
-            match self.store.create(&wallet, share, counted).await? {
+            match self.store.create_with(&wallet, share, counted, recovery).await? {
                 NewWallet::Stored => return Ok(Created::New(wallet)),
                 NewWallet::Exists => {}
                 NewWallet::ShardFull => {
@@ -171,6 +174,7 @@ impl Custody {
             shares_at_ms: Some(shares_at_ms(key.wallet_id, created_at_ms)),
             refresh: None,
             made_by,
+            exported: None,
             operator_freeze: None,
             operator_actions: Vec::new(),
         }

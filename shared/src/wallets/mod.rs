@@ -3,6 +3,7 @@
 mod create;
 mod pay;
 mod permit;
+mod recovery;
 mod refresh;
 mod refresh_job;
 mod runs;
@@ -11,6 +12,7 @@ mod sign;
 pub use create::{CreateError, Created};
 pub use pay::PaySignError;
 pub use permit::{ShareUse, permit};
+pub use recovery::ImportError;
 pub use refresh::{RefreshError, Refreshed};
 pub use refresh_job::{RefreshLimits, RefreshRun};
 pub use sign::SignError;
@@ -26,6 +28,7 @@ use crate::aws::LambdaClient;
 use crate::mpc::CosignerClient;
 use crate::runtime::Runtime;
 use crate::store::{Store, StoreConfig};
+use recovery::Recovery;
 use runs::Refresher;
 
 /// Settings of custody in addition to the table.
@@ -90,6 +93,7 @@ pub struct Custody {
     /// The source of randomness.
     pub random: Random,
     refresher: Refresher,
+    recovery: Option<Recovery>,
     wallets_per_tenant: u64,
 }
 
@@ -126,6 +130,7 @@ impl Custody {
             clock,
             random,
             wallets_per_tenant: WALLETS_PER_TENANT,
+            recovery: None,
             refresher: match &custody.refresh {
                 RefreshBy::ThisProcess(cosigner) => Refresher::ThisProcess(CosignerClient::new(
                     LambdaClient::new(aws),

@@ -11,11 +11,12 @@
 //! accepts both until step 5. An attempt that dies before step 4 leaves an unused share at the
 //! cosigner. After step 4, the record states the remaining steps.
 
-use futures_util::future::BoxFuture;
 use std::pin::Pin;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::ids::{Tenant, WalletRef};
 use domain::random::RandomError;
+use futures_util::future::BoxFuture;
 use platform::items::{SCHEMA, StoreError};
 use protocol::{KeyShare, Refusal, WalletKey};
 use uuid::Uuid;
@@ -115,7 +116,7 @@ impl Custody {
         due: Due,
     ) -> Result<Refreshed, RefreshError> {
         let view = self.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
-        let wallet = view.ok_or(SignError::NotFound)?.wallet;
+        let mut wallet = view.ok_or(SignError::NotFound)?.wallet;
         permit(&wallet, ShareUse::Refresh)?;
         let now_ms = self.clock.now_ms();
         let known = wallet.refresh.unwrap_or_default();
@@ -133,12 +134,19 @@ impl Custody {
             }
         }
         if known.retire {
-            let wallet = self.take(wallet, known.to, true).await?;
-            self.retire(&wallet).await?;
-            return Ok(Refreshed::Finished(wallet.key_version));
+            wallet = self.take(wallet, known.to, true).await?;
+            match self.retire(&wallet).await {
+                Ok(()) => return Ok(Refreshed::Finished(wallet.key_version)),
+                // The cosigner's share is a restored one, which no trial has shown to be in use. New
+                // shares from it replace all older ones.
+                Err(RefreshError::Sign(SignError::Protocol(ProtocolError::Cosigner(
+                    CosignerError::Refused(Refusal::NotConfirmed),
+                )))) => {}
+                Err(error) => return Err(error),
+            }
         }
         let next = known.to.max(wallet.key_version).saturating_add(1);
-        let mut wallet = self.take(wallet, next, false).await?;
+        wallet = self.take(wallet, next, false).await?;
         // Boxed, so that the caller's future does not grow with this one.
         let renewed = {
             let renewed: Pin<Box<dyn Future<Output = Result<u32, RefreshError>> + Send + '_>> =
@@ -204,9 +212,11 @@ impl Custody {
         );
         self.freeze_if_cheated(wallet, confirmed).await?;
         let sealed = data_key?.seal(&share.to_bytes())?;
+        let about = (&wallet.user_id, wallet.created_at_ms);
+        let recovery = self.recovery_write(&key, about, &share)?;
         drop(share);
         let stored = ShareRecord { schema: SCHEMA, key_version: to, sealed };
-        *wallet = self.switch(wallet.clone(), &stored).await?;
+        *wallet = self.switch(wallet.clone(), (&stored, recovery.as_ref())).await?;
         self.retire(wallet).await?;
         Ok(to)
     }
@@ -231,11 +241,11 @@ impl Custody {
     async fn switch(
         &self,
         mut wallet: WalletRecord,
-        share: &ShareRecord,
+        (share, recovery): (&ShareRecord, Option<&TransactWriteItem>),
     ) -> Result<WalletRecord, RefreshError> {
         let mut state = wallet.refresh.unwrap_or_default();
         state.retire = true;
-        if let Err(error) = self.store.switch_shares(&wallet, &state, share).await {
+        if let Err(error) = self.store.switch_shares(&wallet, &state, share, recovery).await {
             // The response may have been lost: no other attempt has this version.
             let name = WalletRef::Wallet(wallet.wallet_id);
             let found = self.store.find(&wallet.tenant, &name).await?;
@@ -250,7 +260,13 @@ impl Custody {
 
     /// Has the cosigner retire the old shares, and records the end.
     async fn retire(&self, wallet: &WalletRecord) -> Result<(), RefreshError> {
-        mpc::retire(&self.cosigner, &self.random, &wallet.key()).await?;
+        let recorded = self.recorded(wallet).await?;
+        let has_one = recorded.contains(&wallet.key_version);
+        let key = wallet.key();
+        let theirs = mpc::retire_recorded(&self.cosigner, &self.random, &key, has_one).await?;
+        if has_one && theirs {
+            self.drop_older(wallet, &recorded).await?;
+        }
         let done = RefreshState { to: wallet.refresh.unwrap_or_default().to, ..Default::default() };
         match self.store.settle_refresh(wallet, &done, self.clock.now_ms()).await {
             // Another call has taken over, and records it.

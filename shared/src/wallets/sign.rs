@@ -93,7 +93,7 @@ impl Custody {
         self.open_share(wallet, self.store.share(wallet).await?, share_use).await
     }
 
-    async fn open_share(
+    pub(super) async fn open_share(
         &self,
         wallet: &WalletRecord,
         stored: ShareRecord,
@@ -180,6 +180,9 @@ impl Custody {
         permit(wallet, content.share_use())?;
         if share.address() != wallet.address {
             return Err(ProtocolError::WrongSignature.into());
+        }
+        if share.is_hollow() {
+            return Err(SignError::Worn);
         }
         let place = self.begin_run(wallet, share.version(), content.share_use()).await?;
         let key = WalletKey { key_version: share.version(), ..wallet.key() };

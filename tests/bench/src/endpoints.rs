@@ -7,6 +7,7 @@ use hyperdex_listen::{Stop, bind, serve, url};
 use hyperdex_local::Options;
 use hyperdex_local::StartError;
 use hyperdex_local::{Endpoints, routes};
+use protocol::recovery::{RecoveryKeys, Side};
 use tokio::io::AsyncReadExt;
 use url::Url;
 
@@ -18,13 +19,15 @@ pub(crate) const WEIGHT_PER_MINUTE: u32 = 100_000_000;
 pub struct EndpointsSettings {
     /// A folder without tenant keys.
     pub(crate) folder: PathBuf,
+    /// The recovery keys of the endpoint side.
+    pub(crate) recovery: RecoveryKeys,
     /// The URLs of the other services.
     pub(crate) endpoints: Endpoints,
 }
 
 impl EndpointsSettings {
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let Self { folder, endpoints } = self;
+        let Self { folder, recovery, endpoints } = self;
         vec![
             "endpoints".to_owned(),
             folder.display().to_string(),
@@ -33,13 +36,14 @@ impl EndpointsSettings {
             endpoints.lambda.clone(),
             endpoints.hyperliquid.to_string(),
             endpoints.aster.to_string(),
+            recovery.to_text(Side::Endpoint),
         ]
     }
 
     /// Reads the arguments of the process.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [folder, dynamodb, kms, lambda, hyperliquid, aster] = arguments else {
+        let [folder, dynamodb, kms, lambda, hyperliquid, aster, recovery] = arguments else {
             return None;
         };
         let endpoints = Endpoints {
@@ -55,12 +59,14 @@ impl EndpointsSettings {
             // Nothing here uses a chain.
             chains: Url::parse(aster).ok()?,
         };
-        Some(Self { folder: folder.into(), endpoints })
+        let recovery = RecoveryKeys::parse(recovery, Side::Endpoint).ok()?;
+        Some(Self { folder: folder.into(), recovery, endpoints })
     }
 
     /// Returns the default options with an unlimited budget.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::new(&self.folder);
+        options.recovery.endpoint = self.recovery.clone();
         options.budget.per_minute = PerExchange::from_fn(|_| WEIGHT_PER_MINUTE.into());
         options
     }

@@ -15,12 +15,16 @@ use exchange_sim::{aster, hyperliquid};
 use hyperdex_cloud::cosigner::CosignerSettings;
 use hyperdex_cloud::dynamodb;
 use hyperdex_cloud::kms::{self, Kms};
-use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_cloud::names::{
+    COSIGNER_KEY, COSIGNER_RECOVERY_TABLE, COSIGNER_TABLE, RECOVERY_TABLE, WALLETS_KEY,
+    WALLETS_TABLE,
+};
 use hyperdex_listen::{Port, Stop, bind, serve, url};
 use hyperdex_local::Endpoints;
 use hyperdex_local::HEADS;
 use hyperdex_local::exchanges::{self, AsterTarget, HyperliquidTarget};
 use platform::aws::Aws;
+use protocol::recovery::{OpeningKey, RecoveryKey, RecoveryKeys, Side};
 use shared::store::IndexShape;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -104,6 +108,12 @@ pub(crate) struct World {
     _data: TempDir,
 }
 
+/// Returns one new recovery key of a side, as a deployment has it.
+fn recovery_keys(side: Side) -> Result<RecoveryKeys, BenchError> {
+    let key = *OpeningKey::generate().map_err(failed)?.public();
+    RecoveryKeys::of(&[RecoveryKey { side, key }], side).map_err(failed)
+}
+
 impl World {
     pub(crate) async fn start(setup: Setup) -> Result<Self, BenchError> {
         let data = tempfile::tempdir().map_err(failed)?;
@@ -130,6 +140,9 @@ impl World {
         let (client, ttl) = (aws.dynamodb(), None);
         dynamodb::create_table(&client, WALLETS_TABLE, ttl, &IndexShape::all()).await?;
         dynamodb::create_table(&client, COSIGNER_TABLE, ttl, &[HEADS]).await?;
+        for table in [RECOVERY_TABLE, COSIGNER_RECOVERY_TABLE] {
+            dynamodb::create_table(&client, table, None, &[]).await?;
+        }
 
         let (hyperliquid, aster) = simulators();
         let place = |what, router: Router| {
@@ -154,12 +167,14 @@ impl World {
                 aster_login: false,
             },
             ip,
+            recovery: recovery_keys(Side::Cosigner)?,
             engine: None,
             port: 0,
         };
         let parse = |text: String| Url::parse(&text).map_err(failed);
         let mut settings = EndpointsSettings {
             folder: data.path().to_owned(),
+            recovery: recovery_keys(Side::Endpoint)?,
             endpoints: Endpoints {
                 dynamodb: way("endpoint", "DynamoDB", &dynamodb_url),
                 kms: way("endpoint", "KMS", &kms_url),

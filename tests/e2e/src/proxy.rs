@@ -125,6 +125,7 @@ impl Proxy {
                 aster_login: app.options.aster.v1,
             },
             ip: app.options.ip,
+            recovery: app.options.recovery.cosigner.clone(),
             port: 0,
             engine: None,
         };

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use axum::body::Body;
 use axum::{Extension, Router};
 use cosigner::Cosigner;
+use domain::ids::Tenant;
 use domain::random::Random;
 use e2e::TestApp;
 use http::Method;
@@ -17,6 +18,9 @@ use http_body_util::BodyExt;
 use hyperdex_local::Pump;
 use platform::env::Env;
 use platform::telemetry::{RemoteCalls, in_scope};
+use protocol::{
+    Answer, Call as Message, PROTOCOL, RecoveryAnswer, RecoveryCall, Request, WalletKey,
+};
 use refresh_shares::RefreshShares;
 use serde_json::Value;
 use server::serve;
@@ -111,6 +115,8 @@ pub(crate) struct Cloud {
     jobs: BTreeMap<String, Box<Job>>,
     /// The functions that the stream and the queue invoke.
     pump: Pump,
+    /// The cosigner, for its operator.
+    cosigner: Arc<Cosigner>,
 }
 
 #[derive(Clone)]
@@ -140,10 +146,11 @@ impl Cloud {
             panic!("the cosigner did not start");
         };
         let refresh = Arc::new(OnceLock::new());
+        let cosigner: Arc<Cosigner> = Arc::from(cosigner);
         let server = Server {
             app: app.clone(),
             record: record.clone(),
-            cosigner: Arc::from(cosigner),
+            cosigner: cosigner.clone(),
             refresh: refresh.clone(),
         };
         let router = Router::new().fallback(serve).with_state(server);
@@ -178,7 +185,7 @@ impl Cloud {
             }
         }
         let pump = app.stack.pump.clone().with(publisher.unwrap(), deliverer.unwrap());
-        Self { endpoints, jobs, pump, record, app }
+        Self { endpoints, jobs, pump, record, app, cosigner }
     }
 
     /// Sends a request to a function, as API Gateway would.
@@ -253,6 +260,27 @@ impl Cloud {
         let (done, calls) = in_scope("run".to_owned(), self.jobs[function].run_for(event)).await;
         self.record.counted(function, &calls);
         done.unwrap()
+    }
+
+    /// Invokes the cosigner for a recovery, as its operator would.
+    pub(crate) async fn operate(&self, call: RecoveryCall) -> RecoveryAnswer {
+        let request = Request {
+            protocol: PROTOCOL,
+            key: WalletKey::of_tenant(Tenant::local()),
+            session: [7; 32],
+            request_id: "recovery".to_owned(),
+            caller: "operator".to_owned(),
+            call: Message::Recovery(call),
+        };
+        let text: String = serde_json::from_slice(&request.to_payload()).unwrap();
+        let invoked = "arn:aws:lambda:eu-west-1:222222222222:function:cosigner:operator";
+        let (answer, calls) =
+            in_scope("operate".to_owned(), self.cosigner.handle(invoked, &text)).await;
+        self.record.counted("cosigner", &calls);
+        match Answer::from_payload(answer.unwrap().get().as_bytes()) {
+            Some(Answer::Recovery(answer)) => answer,
+            _ => panic!("expected the answer to a recovery"),
+        }
     }
 
     /// Publishes and delivers all pending events.

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hyperdex_local::{
-    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE, WALLETS_KEY, WALLETS_TABLE,
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_RECOVERY_TABLE, COSIGNER_TABLE, RECOVERY_TABLE, SEALS_TABLE,
+    WALLETS_KEY, WALLETS_TABLE,
 };
 use serde_json::{Value, json};
 use template::cloudformation::REGION;
@@ -11,11 +12,13 @@ use template::iam::Call;
 
 /// For each resource: its name in the environment of the templates, its name in IAM, and its local
 /// name.
-pub(crate) const RESOURCES: [(&str, &str, &str); 8] = [
+pub(crate) const RESOURCES: [(&str, &str, &str); 10] = [
     ("WalletsTable", "WalletsTable.Arn", WALLETS_TABLE),
     ("WalletsKey.Arn", "WalletsKey.Arn", WALLETS_KEY),
     ("CosignerTable", "CosignerTable.Arn", COSIGNER_TABLE),
     ("SealsTable", "SealsTable.Arn", SEALS_TABLE),
+    ("RecoveryTable", "RecoveryTable.Arn", RECOVERY_TABLE),
+    ("CosignerRecoveryTable", "CosignerRecoveryTable.Arn", COSIGNER_RECOVERY_TABLE),
     ("CosignerKey.Arn", "CosignerKey.Arn", COSIGNER_KEY),
     ("AuditKey.Arn", "AuditKey.Arn", AUDIT_KEY),
     // The local name of the queue is its path; see `environment`.

@@ -258,7 +258,16 @@ fn keys_and_tables_are_retained_after_stack_deletion() {
     }
     assert_eq!(
         kept,
-        ["WalletsKey", "WalletsTable", "CosignerKey", "AuditKey", "CosignerTable", "SealsTable"]
+        [
+            "WalletsKey",
+            "WalletsTable",
+            "RecoveryTable",
+            "CosignerKey",
+            "AuditKey",
+            "CosignerTable",
+            "SealsTable",
+            "CosignerRecoveryTable",
+        ]
     );
     assert!(stacks.main.resource("AWS::CloudFormation::Stack", "Cosigner").retained);
     // The stack policy from deploy.md denies the deletion of these resources.

@@ -314,16 +314,36 @@ fn payment_policy_alarms_fire_in_the_cosigners_account() {
     let stacks = Stacks::deployed();
     let alarms = cosigner_alarms(&stacks);
     let names: BTreeSet<&str> = alarms.iter().map(|alarm| alarm.name.as_str()).collect();
-    let all = ["PaymentsOff", "PolicyChangeApproved", "PolicyChangePending", "PolicyChanged"];
+    let all = [
+        "HalfExported",
+        "PaymentsOff",
+        "PolicyChangeApproved",
+        "PolicyChangePending",
+        "PolicyChanged",
+        "RecoveryKeyMissing",
+        "RecoveryNotVerified",
+        "ShareRecovered",
+    ];
     assert_eq!(names, BTreeSet::from(all));
     for alarm in &alarms {
         let of = &alarm.properties;
-        assert_eq!((&of["Namespace"], &of["MetricName"]), (&json!(NAMESPACE), &json!(alarm.name)));
+        let is_age = alarm.name == "RecoveryNotVerified";
+        let metric = if is_age { "RecoveryVerifiedDays" } else { &alarm.name };
+        assert_eq!((&of["Namespace"], &of["MetricName"]), (&json!(NAMESPACE), &json!(metric)));
         assert_eq!(of["Dimensions"], json!([{ "Name": "service", "Value": "hyperdex-cosigner" }]));
         assert_eq!(of["AlarmActions"], json!(["PolicyTopic"]));
         let rule = ["Statistic", "EvaluationPeriods", "ComparisonOperator", "Threshold", "Period"];
         let rule = rule.map(|field| of[field].clone());
-        assert_eq!(json!(rule), json!(["Sum", 1, "GreaterThanThreshold", 0, 60]), "{}", alarm.name);
+        // A start without a key raises the alarm, and a start with a key clears it.
+        let (statistic, missing) = match alarm.name.as_str() {
+            "RecoveryKeyMissing" => ("Maximum", "ignore"),
+            "RecoveryNotVerified" => ("Minimum", "ignore"),
+            _ => ("Sum", "notBreaching"),
+        };
+        let (threshold, period) = if is_age { (40, 86_400) } else { (0, 60) };
+        let expected = json!([statistic, 1, "GreaterThanThreshold", threshold, period]);
+        assert_eq!(json!(rule), expected, "{}", alarm.name);
+        assert_eq!(of["TreatMissingData"], missing, "{}", alarm.name);
     }
     let theirs = "arn:aws:sns:us-east-1:123456789012:theirs";
     let given = Sources::read().deploy(&[("AlarmTopicArn", theirs)]);

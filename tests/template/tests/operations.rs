@@ -17,6 +17,7 @@ mod agents;
 mod lighter;
 mod payments;
 mod policies;
+mod recovery;
 mod tenant_keys;
 mod trading;
 mod webhooks;
@@ -29,8 +30,15 @@ pub(crate) async fn seen() -> &'static Seen {
     let run = async {
         // The simulators use the main networks.
         let main = ("ExchangeEnvironment", "mainnet");
-        let weight = ("LighterWeightPerMinute", "10000");
-        let cloud = Cloud::start(&Sources::read().deploy(&[main, weight])).await;
+        let holders = recovery::Holders::new();
+        let keys = holders.public();
+        let parameters = [
+            main,
+            ("LighterWeightPerMinute", "100000"),
+            ("RecoveryPublicKey", keys[0].as_str()),
+            ("CosignerRecoveryPublicKey", keys[1].as_str()),
+        ];
+        let cloud = Cloud::start(&Sources::read().deploy(&parameters)).await;
         wallets(&cloud).await;
         let received = webhooks::made_and_deleted(&cloud).await;
         for exchange in EXCHANGES {
@@ -49,6 +57,7 @@ pub(crate) async fn seen() -> &'static Seen {
         tenant_keys::contained(&cloud).await;
         webhooks::delivered(&cloud, &received).await;
         cheating(&cloud).await;
+        recovery::restored(&cloud, &holders, "user_5").await;
         let done = cloud.run("seal-audit").await;
         assert_eq!((&done["seals"], &done["heads"]), (&json!(1), &json!(5)), "{done}");
         nothing(&cloud).await;
@@ -66,6 +75,7 @@ pub(crate) async fn seen() -> &'static Seen {
         let paying = Cloud::start(&approved).await;
         policies::changed(&paying, &key).await;
         payments::paid(&paying, &key).await;
+        recovery::exported(&paying, &key, "user_1").await;
         let restored = Cloud::start(&approved).await;
         policies::restored(&restored).await;
         let all = cloud.seen().and(legacy.seen()).and(strict.seen());

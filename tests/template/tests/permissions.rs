@@ -167,7 +167,7 @@ async fn roles_have_exactly_the_permissions_they_use() {
             Some((&call.function, call.context.get("kms:EncryptionContext:purpose")?))
         })
         .collect();
-    assert_eq!(purposes.len(), 55, "expected every kind of secret: {purposes:?}");
+    assert_eq!(purposes.len(), 56, "expected every kind of secret: {purposes:?}");
     assert_none(&wrong(&Stacks::deployed(), &seen.calls));
     assert_none(&wrong(&Sources::read().deploy(&[("UseVpc", "true")]), &seen.calls));
 }

@@ -6,12 +6,14 @@ use template::stacks::{COSIGNER, MAIN, MONITORING, Sources};
 use template::{assert_found, assert_none};
 
 /// The resources that are kept after a failed creation, each with the reason.
-const KEPT: [(&str, &str, &str); 5] = [
+const KEPT: [(&str, &str, &str); 7] = [
     (MAIN, "ApiGatewayAccount", "the account setting may have replaced an earlier one"),
     (MAIN, "ApiGatewayLogRole", "without the role no API of the account and region can log"),
     (MAIN, "WalletsTable", PROTECTED),
+    (MAIN, "RecoveryTable", PROTECTED),
     (COSIGNER, "CosignerTable", PROTECTED),
     (COSIGNER, "SealsTable", PROTECTED),
+    (COSIGNER, "CosignerRecoveryTable", PROTECTED),
 ];
 const PROTECTED: &str = "CloudFormation cannot delete a table with deletion protection";
 

@@ -23,13 +23,18 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
             heads,
             SEALS.to_owned(),
             "AuditKey.Arn".to_owned(),
+            COSIGNER_RECORDS.to_owned(),
             log,
         ]
     } else if function.in_cosigner_stack {
-        vec!["CosignerTable.Arn".to_owned(), SEALS.to_owned(), "CosignerKey.Arn".to_owned(), log]
+        let own = ["CosignerTable.Arn", SEALS, "CosignerKey.Arn", COSIGNER_RECORDS];
+        own.map(str::to_owned).into_iter().chain([log]).collect()
     } else {
         vec!["WalletsTable.Arn".to_owned(), "WalletsKey.Arn".to_owned(), cosigner, log]
     };
+    // The functions that make shares write recovery records.
+    let records = matches!(function.package.as_str(), "create-wallet" | "refresh-shares");
+    let records = records.then(|| "RecoveryTable.Arn".to_owned());
     let gateway = |path: &str| format!("arn:aws:apigateway:{REGION}::{path}");
     let gateway: Vec<String> = match function.package.as_str() {
         "create-tenant-key" | "rotate-tenant-key" => {
@@ -65,11 +70,14 @@ fn own_resources(function: &Function) -> BTreeSet<String> {
         || ["delete-apikey", "rotate-apikey"].contains(&function.package.as_str());
     let under_way = Some("WalletsTable.Arn/index/due".to_owned()).filter(|_| ends);
     let resources = resources.into_iter().chain(gateway).chain(jobs).chain(list).chain(under_way);
-    resources.chain(webhooks).chain(refreshes).collect()
+    resources.chain(webhooks).chain(refreshes).chain(records).collect()
 }
 
 /// The table of the newest seal, outside the cosigner's table.
 const SEALS: &str = "SealsTable.Arn";
+
+/// The cosigner's recovery records.
+const COSIGNER_RECORDS: &str = "CosignerRecoveryTable.Arn";
 
 /// API Gateway's keys have no names that a policy could tell apart.
 const ANY_KEY: &str = "/apikeys/*";

@@ -100,7 +100,7 @@ pub(crate) fn start(package: &str, env: &Env<'_>, clock: Clock) -> Result<Starte
         "sign-message" => keyed(Custody::from_env(runtime).map(sign_message::router), runtime),
         "get-wallet" => keyed(Store::from_env(env).map(get_wallet::router), runtime),
         "list-wallets" => keyed(Store::from_env(env).map(list_wallets::router), runtime),
-        "health" => Ok(Started::Endpoint(health::router())),
+        "health" => Ok(Started::Endpoint(health::router_from_env(runtime))),
         "exchange-guidance" => keyed(exchange_guidance::router_from_env(runtime), runtime),
         "register-aster" => keyed(register_aster::router_from_env(runtime), runtime),
         "register-hyperliquid" => keyed(register_hyperliquid::router_from_env(runtime), runtime),

@@ -22,6 +22,7 @@ use domain::clock::Clock;
 use platform::aws::{Aws, Lazy};
 use platform::env::{ConfigError, Env};
 use platform::metrics::{self, About, Metric};
+use platform::recovery::{RecoverySetting, RecoveryTable};
 use serde_json::{Value, json};
 
 pub use error::SealError;
@@ -46,6 +47,8 @@ pub struct SealAudit {
     clock: Clock,
     run_time: Duration,
     page: usize,
+    /// The cosigner's recovery records, if there is a recovery key.
+    records: Option<RecoveryTable>,
 }
 
 /// Result of a run.
@@ -59,15 +62,19 @@ pub struct SealRun {
     pub more: bool,
 }
 
-/// Makes the job with clients from the environment: `COSIGNER_TABLE`, `AUDIT_KEY_ID`, and
-/// `SEALS_TABLE` (optional; see [`SealAudit::with_newest`]).
+/// Makes the job with clients from the environment: `COSIGNER_TABLE`, `AUDIT_KEY_ID`,
+/// `SEALS_TABLE` (optional; see [`SealAudit::with_newest`]), and with a recovery key
+/// `RECOVERY_TABLE`, whose last verification the job measures.
 ///
 /// # Errors
 /// Returns an error that names the missing variable.
 pub fn job_from_env(env: &Env<'_>, clock: Clock) -> Result<SealAudit, ConfigError> {
     let aws = Aws::from_env(env)?;
     let (table, key) = (env.required("COSIGNER_TABLE")?, env.required("AUDIT_KEY_ID")?);
-    Ok(SealAudit::new(&aws, &table, &key, clock).with_newest(env.optional("SEALS_TABLE")))
+    let job = SealAudit::new(&aws, &table, &key, clock).with_newest(env.optional("SEALS_TABLE"));
+    let setting = RecoverySetting::from_env(env).filter(|it| !it.public_keys.is_empty());
+    let records = setting.map(|it| RecoveryTable::new(aws.dynamodb(), &it.table));
+    Ok(SealAudit { records, ..job })
 }
 
 impl SealAudit {
@@ -81,6 +88,7 @@ impl SealAudit {
             clock,
             run_time: RUN_TIME,
             page: PAGE,
+            records: None,
         }
     }
 
@@ -143,6 +151,9 @@ impl SealAudit {
     /// As [`SealAudit::seal`].
     pub async fn run(&self) -> Result<Value, SealError> {
         let run = self.seal().await?;
+        if let Some(records) = &self.records {
+            records.measure_verification(&self.clock).await;
+        }
         Ok(json!({ "seals": run.seals, "heads": run.heads, "more": run.more }))
     }
 

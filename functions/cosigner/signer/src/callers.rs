@@ -22,6 +22,8 @@ pub enum Right {
     Settle,
     /// Make a call about a tenant's policy.
     Policy(PolicyRight),
+    /// Restore shares from recovery records.
+    Recover,
 }
 
 /// A call about a tenant's policy.
@@ -40,7 +42,7 @@ pub enum PolicyRight {
 }
 
 use PolicyRight::{Approve, Cancel, CancelUnsigned, Propose, Show};
-use Right::{Keygen, Pay, Refresh, Settle, Sign};
+use Right::{Keygen, Pay, Recover, Refresh, Settle, Sign};
 
 /// Every alias with its rights. An alias that is not in this table has no rights.
 pub const CALLERS: [(&str, &[Right]); 20] = [
@@ -89,6 +91,7 @@ pub const CALLERS: [(&str, &[Right]); 20] = [
             Right::Policy(Approve),
             Right::Policy(Cancel),
             Right::Policy(CancelUnsigned),
+            Recover,
         ],
     ),
 ];
@@ -168,7 +171,9 @@ impl Right {
             | Call::FinishRefresh(_)
             | Call::StartConfirm(_)
             | Call::FinishConfirm(_)
-            | Call::Retire => self == Refresh,
+            | Call::Retire
+            | Call::RetireRecorded => self == Refresh,
+            Call::Recovery(_) => self == Recover,
             Call::Policy(call) => match call {
                 PolicyCall::Show => self == Self::Policy(Show),
                 PolicyCall::Propose(proposal) => {
@@ -245,7 +250,7 @@ mod tests {
         let named: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Sign(intent) => Some(*intent),
-                Keygen | Refresh | Settle | Pay(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Recover | Settle | Pay(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(named, BTreeSet::from(Intent::NAMES));
@@ -253,7 +258,7 @@ mod tests {
         let paid: BTreeSet<&str> = rights
             .filter_map(|right| match right {
                 Pay(payment) => Some(*payment),
-                Keygen | Refresh | Settle | Sign(_) | Right::Policy(_) => None,
+                Keygen | Refresh | Recover | Settle | Sign(_) | Right::Policy(_) => None,
             })
             .collect();
         assert_eq!(paid, BTreeSet::from(Payment::NAMES));

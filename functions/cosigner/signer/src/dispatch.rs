@@ -72,7 +72,8 @@ impl Cosigner {
                     Call::FinishConfirm(message) => {
                         self.finish_confirm(&context, message).await.map(Answer::SignShares)
                     }
-                    Call::Retire => self.retire(&context).await.map(|()| Answer::Retired),
+                    Call::Retire => self.retire(&context, false).await.map(retired),
+                    Call::RetireRecorded => self.retire(&context, true).await.map(retired),
                     Call::PreparePayment(message) => {
                         self.prepare_payment(&context, message).await.map(Answer::PaymentPrepared)
                     }
@@ -88,6 +89,9 @@ impl Cosigner {
                     }
                     Call::ListPayments { from } => {
                         self.list_payments(&context, from).await.map(Answer::OpenPayments)
+                    }
+                    Call::Recovery(call) => {
+                        self.recovery_call(&context, call).await.map(Answer::Recovery)
                     }
                     Call::Policy(call) => {
                         self.policy_call(&context, call).await.map(Answer::Policy)
@@ -143,6 +147,10 @@ impl Cosigner {
     }
 }
 
+const fn retired(recorded: bool) -> Answer {
+    if recorded { Answer::RetiredRecorded } else { Answer::Retired }
+}
+
 const fn name(call: &Call) -> &'static str {
     match call {
         Call::StartKeygen(_) => "StartKeygen",
@@ -154,12 +162,13 @@ const fn name(call: &Call) -> &'static str {
         Call::FinishRefresh(_) => "FinishRefresh",
         Call::StartConfirm(_) => "StartConfirm",
         Call::FinishConfirm(_) => "FinishConfirm",
-        Call::Retire => "Retire",
+        Call::Retire | Call::RetireRecorded => "Retire",
         Call::PreparePayment(_) => "PreparePayment",
         Call::StartPayment(_) => "StartPayment",
         Call::FinishPayment(_) => "FinishPayment",
         Call::SettlePayment(_) => "SettlePayment",
         Call::ListPayments { .. } => "ListPayments",
         Call::Policy(_) => "Policy",
+        Call::Recovery(_) => "Recovery",
     }
 }

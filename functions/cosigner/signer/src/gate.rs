@@ -166,7 +166,7 @@ impl Head {
         Ok(())
     }
 
-    fn is_spent(&self, version: u32) -> bool {
+    pub(crate) fn is_spent(&self, version: u32) -> bool {
         self.spent.iter().any(|(first, last)| (*first..=*last).contains(&version))
     }
 

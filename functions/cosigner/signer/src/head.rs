@@ -51,6 +51,9 @@ pub(crate) struct Head {
     /// Whether the key is barred: party 1 cheated, so nothing is computed from any of its shares.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) barred: bool,
+    /// Whether the key was exported, so that another holder may have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) exported: bool,
     /// The runs that hold a slot of their share version; see the module `gate`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) runs: Vec<OpenRun>,
@@ -122,6 +125,7 @@ impl Default for Head {
             shard: String::new(),
             seal_day: 0,
             barred: false,
+            exported: false,
             runs: Vec::new(),
             spent: Vec::new(),
             newest: 0,

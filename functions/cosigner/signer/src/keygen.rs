@@ -223,11 +223,15 @@ impl Cosigner {
         );
         let share = checked??;
         let sealed = data_key?.seal(&share.to_bytes())?;
-        // The share and the first record of its wallet are written in one transaction.
+        // The share, the first record of its wallet and its recovery record are written in one
+        // transaction.
         let item = share_item(key, None, self.clock.now_ms(), sealed)?;
         let made = Decision::KeyMade { address: share.address() };
-        match self.record(context, Head::default(), &made, Step::Note, Some(item)).await {
-            Ok(_) => Ok(()),
+        let recovery = self.recovery_write(key, &share)?;
+        let (head, step) = (Head::default(), Step::Note);
+        match self.record_with(context, head, &made, step, Some(item), &recovery).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(Refusal::Busy.into()),
             Err(CallError::Refused(Refusal::NoSession)) => Err(Refusal::KeyExists.into()),
             Err(error) => Err(error),
         }

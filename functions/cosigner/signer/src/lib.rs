@@ -5,7 +5,8 @@
 //! `keygen`, `sign` and `refresh` are party 2's half of the protocol, and `store` holds the
 //! records. No endpoint function links this crate. Endpoints reach it by invocation with messages
 //! of the crate `protocol`, and no response contains the share. `policy_chain` holds the tenants'
-//! payment policies, which only approvers outside the service can change.
+//! payment policies, which only approvers outside the service can change. `recovery` encrypts each
+//! share's half to an offline key.
 
 mod approval;
 pub mod audit;
@@ -21,6 +22,8 @@ mod policy_calls;
 mod policy_chain;
 mod rates;
 mod record;
+mod records;
+mod recovery;
 mod refresh;
 mod session_state;
 mod sign;

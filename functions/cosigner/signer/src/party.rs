@@ -9,11 +9,13 @@ use platform::aws::Aws;
 use platform::env::{ConfigError, Env};
 use platform::envelope::{Envelope, EnvelopeError};
 use platform::items::StoreError;
+use protocol::recovery::RecordError;
 use protocol::{OnceKeyError, Refusal};
 
 use crate::callers::{self, Unqualified};
 use crate::policy::Policy;
 use crate::policy_chain::Origins;
+use crate::records::Recovery;
 use crate::store::Shares;
 
 /// The cosigner, with its own table and its own KMS key B.
@@ -26,6 +28,7 @@ pub struct Cosigner {
     pub(crate) clock: Clock,
     pub(crate) unqualified: Unqualified,
     pub(crate) origins: Origins,
+    pub(crate) recovery: Option<Recovery>,
 }
 
 /// Why an invocation failed. The cause is in the log.
@@ -46,6 +49,9 @@ pub enum Failure {
     /// A stored share or session cannot be read.
     #[error("stored state is damaged: {0}")]
     Damaged(String),
+    /// A recovery record could not be made.
+    #[error(transparent)]
+    Recovery(#[from] RecordError),
     /// The computation was stopped from outside.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -88,6 +94,7 @@ impl Cosigner {
             clock,
             unqualified: Unqualified::Refused,
             origins: Origins::default(),
+            recovery: None,
         }
     }
 
@@ -107,7 +114,8 @@ impl Cosigner {
     }
 
     /// Makes the clients from the environment: `COSIGNER_TABLE`, `COSIGNER_KEY_ID`, `SEALS_TABLE`
-    /// (optional; see [`Self::with_seals`]), `CALLER_WITHOUT_ALIAS`, and the variables of [`Policy::from_env`].
+    /// (optional; see [`Self::with_seals`]), `CALLER_WITHOUT_ALIAS`, and the variables of
+    /// [`platform::recovery::RecoverySetting`] and [`Policy::from_env`].
     /// `CALLER_WITHOUT_ALIAS=local` treats invocations without an alias as those of a local stack.
     /// It is not set in the cloud, where they are refused.
     ///
@@ -130,7 +138,9 @@ impl Cosigner {
             clock,
             random,
         );
-        Ok(cosigner.with_unqualified(unqualified).with_seals(env.optional("SEALS_TABLE")))
+        let cosigner =
+            cosigner.with_unqualified(unqualified).with_seals(env.optional("SEALS_TABLE"));
+        cosigner.with_recovery_from_env(env)
     }
 }
 

@@ -130,6 +130,7 @@ impl Cosigner {
         self.record(context, head, &Decision::RefreshAllowed { to }, step, Some(item)).await?;
         // The decision is counted and recorded first, so that a refused refresh discards nothing.
         self.shares.clear(key, &left).await?;
+        self.drop_records(key, left.dropped()).await?;
         let id = refresh_id(key, to, *session);
         let (state, mut answer) = compute(move || commit(&share, &id, &message)).await??;
         answer.kept = once.seal(&about(key, *session, SessionKind::Refresh), &state)?;
@@ -166,8 +167,11 @@ impl Cosigner {
         let sealed = data_key?.seal(&share.to_bytes())?;
         let item = share_item(&new_key, Some(key.key_version), self.clock.now_ms(), sealed)?;
         let made = Decision::ShareRefreshed { to };
-        match self.record(context, head, &made, Step::Refreshed, Some(item)).await {
-            Ok(_) => {}
+        let recovery = self.recovery_write(&new_key, &share)?;
+        let step = Step::Refreshed;
+        match self.record_with(context, head, &made, step, Some(item), &recovery).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(Refusal::Busy.into()),
             Err(CallError::Refused(Refusal::NoSession)) => return Err(Refusal::KeyExists.into()),
             Err(error) => return Err(error),
         }
@@ -182,6 +186,7 @@ impl Cosigner {
         let checked = item.ok_or(Refusal::Retired).and_then(|item| usable(&item, &head));
         if checked.is_err() {
             self.shares.give_up(to).await?;
+            self.drop_records(to, std::iter::once(to.key_version)).await?;
         }
         Ok(checked?)
     }
@@ -244,8 +249,13 @@ impl Cosigner {
     }
 
     /// Retires all shares except the named one and those made from it, provided that it has signed
-    /// with party 1's half.
-    pub(crate) async fn retire(&self, context: &RequestContext) -> Result<(), CallError> {
+    /// with party 1's half. `recorded` states whether party 1 has a recovery record of them; the
+    /// result, whether this party has one.
+    pub(crate) async fn retire(
+        &self,
+        context: &RequestContext,
+        recorded: bool,
+    ) -> Result<bool, CallError> {
         let key = &context.key;
         let (item, head) = self.shares.share_and_head(key).await?;
         let item = item.ok_or(Refusal::UnknownKey)?;
@@ -255,9 +265,10 @@ impl Cosigner {
         }
         let known = self.shares.versions(key).await?;
         let others = others(key, known);
-        let versions = others.iter().map(|it| it.version).collect();
-        let retired = Decision::SharesRetired { versions };
+        let versions: Vec<u32> = others.iter().map(|it| it.version).collect();
+        let retired = Decision::SharesRetired { versions: versions.clone() };
         self.record(context, head, &retired, Step::Retire, None).await?;
-        Ok(self.shares.give_up_all(key, &others).await?)
+        self.shares.give_up_all(key, &others).await?;
+        Ok(self.retire_records(key, &versions, recorded).await?)
     }
 }

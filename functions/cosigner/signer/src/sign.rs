@@ -140,7 +140,7 @@ impl Cosigner {
         }
         head.admits(key.key_version, now_ms / 1_000)?;
         let (share, counted) = tokio::join!(
-            self.open_share(key, item),
+            self.open_signing_share(key, item),
             self.shares.count_tenant(&key.tenant, kind, rate, now_ms)
         );
         let (share, beside) = share?;
@@ -244,6 +244,19 @@ impl Cosigner {
         usable(&item, &head)?;
         let (share, beside) = self.open_share(key, item).await?;
         Ok(Found { share, beside, head })
+    }
+
+    /// Opens a share that is to sign.
+    ///
+    /// # Errors
+    /// [`Refusal::Worn`] for a share that a recovery restored: it must be refreshed first.
+    pub(crate) async fn open_signing_share(
+        &self,
+        key: &WalletKey,
+        item: ShareItem,
+    ) -> Result<(KeyShare, BesideKey), CallError> {
+        let (share, beside) = self.open_share(key, item).await?;
+        if share.is_hollow() { Err(Refusal::Worn.into()) } else { Ok((share, beside)) }
     }
 
     pub(crate) async fn open_share(

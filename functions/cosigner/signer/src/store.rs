@@ -83,7 +83,7 @@ struct CommitmentsRecord {
 }
 
 /// A share as stored.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShareItem {
     /// Schema number: 1.

@@ -19,13 +19,16 @@ use domain::random::Random;
 use http::{HeaderName, HeaderValue, StatusCode};
 use hyperdex_listen::{Listener, Stop, bind, bind_reserved, serve, url};
 use platform::aws::Aws;
+use protocol::recovery::{RecoveryKeys, Side};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 
 use crate::engines::CosignerEngine;
 use crate::error::CloudError;
-use crate::names::{COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE};
+use crate::names::{
+    COSIGNER_KEY, COSIGNER_RECOVERY_TABLE, COSIGNER_TABLE, LOCAL_DEPLOYMENT, SEALS_TABLE,
+};
 pub use process::{CosignerProcess, in_child};
 
 /// Function name of the cosigner.
@@ -49,6 +52,8 @@ pub struct CosignerSettings {
     pub ip: IpAddr,
     /// Port of the Invoke API; 0 picks a free port.
     pub port: u16,
+    /// The cosigner's recovery keys.
+    pub recovery: RecoveryKeys,
     /// External engine. `None` selects the embedded one.
     pub engine: Option<CosignerEngine>,
 }
@@ -74,7 +79,11 @@ impl CosignerSettings {
         })?;
         let cosigner = Cosigner::new(&aws, COSIGNER_TABLE, key, policy, clock, random);
         // A call without an alias comes from this machine, and is treated as the alias `local`.
-        let cosigner = cosigner.with_seals(Some(SEALS_TABLE.to_owned()));
+        let cosigner = cosigner.with_seals(Some(SEALS_TABLE.to_owned())).with_recovery(
+            self.recovery.clone(),
+            COSIGNER_RECOVERY_TABLE,
+            LOCAL_DEPLOYMENT,
+        );
         Ok(cosigner.with_unqualified(Unqualified::Local))
     }
 
@@ -92,19 +101,21 @@ impl CosignerSettings {
             self.ip.to_string(),
             self.port.to_string(),
             self.setting.aster_chain.as_str().to_owned(),
+            self.recovery.to_text(Side::Cosigner),
         ]
     }
 
-    /// Parses the arguments that the stack passes to this process. Aster's network is the last, and
-    /// defaults to Hyperliquid's.
+    /// Parses the arguments that the stack passes to this process. The last are Aster's network,
+    /// which defaults to Hyperliquid's, and the recovery keys.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [dynamodb, kms, chain, aster, login, policy, ip, port, rest @ ..] = arguments else {
             return None;
         };
-        let aster_chain = match rest {
-            [] => chain,
-            [aster_chain] => aster_chain,
+        let (aster_chain, recovery) = match rest {
+            [] => (chain, ""),
+            [aster_chain] => (aster_chain, ""),
+            [aster_chain, recovery] => (aster_chain, recovery.as_str()),
             _ => return None,
         };
         Some(Self {
@@ -119,6 +130,7 @@ impl CosignerSettings {
             },
             ip: ip.parse().ok()?,
             port: port.parse().ok()?,
+            recovery: RecoveryKeys::parse(recovery, Side::Cosigner).ok()?,
             engine: None,
         })
     }

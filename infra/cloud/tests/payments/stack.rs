@@ -25,6 +25,7 @@ use hyperdex_cloud::kms::{self, Kms};
 use hyperdex_cloud::names::{COSIGNER_KEY, COSIGNER_TABLE, SEALS_TABLE};
 use hyperdex_listen::Stop;
 use platform::aws::Aws;
+use protocol::recovery::RecoveryKeys;
 use protocol::{
     Answer, Call, Curve, FinishPayment, FinishSign, KeyShare, OpenPayments, PaymentOrder,
     PaymentPrepared, PaymentRefusal, PolicyAnswer, PolicyCall, PreparePayment, Refusal, SessionId,
@@ -156,6 +157,7 @@ impl Stack {
             },
             policy: Some(document(&approvers)),
             ip,
+            recovery: RecoveryKeys::default(),
             port: 0,
             engine: None,
         };

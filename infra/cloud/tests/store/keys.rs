@@ -94,7 +94,7 @@ async fn cached_data_key_does_not_open_for_another_record() {
     let cache = KeyCache::new(60_000);
     served.envelope.open_cached(&cache, &context("a"), &sealed, NOW_MS).await.unwrap();
     let other = served.envelope.open_cached(&cache, &context("b"), &sealed, NOW_MS).await;
-    assert!(matches!(other, Err(EnvelopeError::Kms(_))), "{other:?}");
+    assert!(matches!(other, Err(EnvelopeError::Lost(_))), "{other:?}");
     // A key that opens nothing does not enter the cache.
     served.envelope.open_cached(&cache, &context("b"), &sealed, NOW_MS).await.unwrap_err();
     assert_eq!(served.decryptions(), 3);

@@ -89,6 +89,8 @@ impl Shown {
         })?;
         let (decision, intent, reason) = match &entry.decision {
             Decision::KeyMade { .. } => ("key-made", None, None),
+            Decision::HalfExported { .. } => ("half-exported", None, None),
+            Decision::ShareRecovered { .. } => ("share-recovered", None, None),
             Decision::Allowed { intent, .. } => ("allowed", Some(intent), None),
             Decision::Refused { intent, reason, .. } => ("refused", Some(intent), Some(reason)),
             Decision::Signed { .. } => ("signed", None, None),

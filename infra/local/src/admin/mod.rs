@@ -23,6 +23,8 @@ use shared::policy_chain::PolicyChain;
 use shared::store::{KeyRecord, TenantError, TenantRecord, is_usable};
 use shared::tenancy::{Change, KeyId, TenantState};
 
+use crate::recoverer::{Recoverer, RecovererError};
+
 /// How long after its creation a key without a record is deleted at API Gateway: longer than any
 /// creation takes.
 const ORPHAN_MS: u64 = 10 * 60 * 1_000;
@@ -51,6 +53,12 @@ pub enum AdminError {
     /// The cosigner refused a request about a payment policy, or did not respond.
     #[error(transparent)]
     Cosigner(#[from] CosignerError),
+    /// A recovery failed.
+    #[error(transparent)]
+    Recovery(#[from] RecovererError),
+    /// A deployment's recovery is not reached this way.
+    #[error("expected --recovery-table for the recovery of a deployment")]
+    NoRecovery,
     /// A deployment's policy is not reached this way.
     #[error("expected --cosigner or --api-url for the policy of a deployment")]
     NoPolicy,
@@ -75,6 +83,8 @@ pub struct Admin {
     containment: Containment,
     /// The payment policies of a local stack.
     policies: Option<PolicyChain>,
+    /// Both sides of a local stack.
+    recoverer: Option<Recoverer>,
     clock: Clock,
     random: Random,
 }
@@ -86,11 +96,19 @@ impl Admin {
         keys: KeyAdmin,
         renewal: RenewApiKeys,
         policies: PolicyChain,
+        recoverer: Recoverer,
         random: Random,
     ) -> Self {
         let clock = policies.clock.clone();
         let containment = Containment::Here(Box::new(renewal));
-        Self { keys, containment, policies: Some(policies), clock, random }
+        Self {
+            keys,
+            containment,
+            policies: Some(policies),
+            recoverer: Some(recoverer),
+            clock,
+            random,
+        }
     }
 
     /// Acts on a deployment.
@@ -107,7 +125,7 @@ impl Admin {
         let (store, names) = (session.store.clone(), (&*session.stack, Some(&*session.usage_plan)));
         let keys = KeyAdmin::new(store, &aws, names, clock.clone(), random.clone());
         let containment = Containment::There(Box::new(session));
-        Ok(Self { keys, containment, policies: None, clock, random })
+        Ok(Self { keys, containment, policies: None, recoverer: None, clock, random })
     }
 
     /// Does one request.
@@ -165,6 +183,10 @@ impl Admin {
             }
             AdminRequest::Contain { tenant, cursor } => {
                 AdminReply::Contained(Box::new(self.contain(&tenant, cursor).await?))
+            }
+            AdminRequest::Recovery { side, request } => {
+                let recoverer = self.recoverer.as_ref().ok_or(AdminError::NoRecovery)?;
+                AdminReply::Recovery(Box::new(recoverer.run(side, *request).await?))
             }
             AdminRequest::Policy { tenant, request } => self.policy(&tenant, *request).await?,
         })

@@ -3,12 +3,15 @@
 use domain::ids::Tenant;
 use domain::policy::{Approval, ChangeRecord, PolicyState, Proposal};
 use protocol::OpenPayments;
+use protocol::recovery::Side;
 use serde::{Deserialize, Serialize};
 use shared::credentials::{ContainCursor, Contained};
 use shared::key_admin::{KeyRequest, MadeKey};
 use shared::store::{KeyRecord, TenantRecord};
 use shared::tenancy::{Change, KeyId, KeyLabel, TenantLimits, TenantState};
 use zeroize::Zeroizing;
+
+use crate::recoverer::{RecoveryReply, RecoveryRequest};
 
 /// A request of an operator.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -105,6 +108,13 @@ pub enum AdminRequest {
         #[serde(default, with = "cursor")]
         cursor: Option<ContainCursor>,
     },
+    /// Reads records of a recovery, or restores shares.
+    Recovery {
+        /// The side.
+        side: Side,
+        /// The request.
+        request: Box<RecoveryRequest>,
+    },
     /// Reads or changes the payment policy of a tenant.
     Policy {
         /// The tenant.
@@ -166,6 +176,8 @@ pub enum AdminReply {
     Key(Box<KeyRecord>),
     /// The result of a run of the containment.
     Contained(Box<Contained>),
+    /// The reply to a request of a recovery.
+    Recovery(Box<RecoveryReply>),
     /// A payment policy.
     PolicyState(Box<PolicyState>),
     /// A change of a payment policy.
@@ -203,6 +215,7 @@ impl std::fmt::Debug for AdminReply {
             Self::Replaced(_) => "Replaced",
             Self::Key(_) => "Key",
             Self::Contained(_) => "Contained",
+            Self::Recovery(_) => "Recovery",
             Self::PolicyState(_) => "PolicyState",
             Self::PolicyChange(_) => "PolicyChange",
             Self::CountedPayments(_) => "CountedPayments",

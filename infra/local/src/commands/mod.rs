@@ -4,5 +4,6 @@ pub mod arguments;
 pub mod keys;
 pub mod policy;
 pub mod reach;
+pub mod recovery;
 pub mod tenants;
 pub mod wallets;

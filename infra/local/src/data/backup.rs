@@ -15,6 +15,7 @@ use hyperdex_cloud::kms::{self, Kms};
 use super::archive::{self, ArchiveError, Entry, Manifest};
 use super::{AUDIT_KEY_FILE, DATABASE, Directory, KMS_KEYS, QUEUE, existing, lock, sqlite};
 use crate::approver::APPROVER_KEY_FILE;
+use crate::data::recovery_keys::RECOVERY_KEYS_FILE;
 use crate::error::StartError;
 use crate::identity;
 use crate::keys::KEYS_FILE;
@@ -54,12 +55,13 @@ pub enum BackupError {
 /// Files that are copied as they are, in this order. A simulator's state may be newer than the
 /// tables, as that of a real exchange is after a restore. Its journal comes before its nonces, so
 /// that a copied order's nonce is copied too.
-const PLAIN: [&str; 15] = [
+const PLAIN: [&str; 18] = [
     identity::FILE,
     KMS_KEYS,
     AUDIT_KEY_FILE,
     kms::PUBLIC_KEY,
     APPROVER_KEY_FILE,
+    RECOVERY_KEYS_FILE,
     KEYS_FILE,
     "hyperliquid-mainnet.trades.jsonl",
     "hyperliquid-testnet.trades.jsonl",
@@ -69,6 +71,8 @@ const PLAIN: [&str; 15] = [
     "hyperliquid-testnet.json",
     "aster-mainnet.json",
     "aster-testnet.json",
+    "lighter-304.json",
+    "lighter-300.json",
     "chains.json",
 ];
 

@@ -10,6 +10,7 @@ pub mod backup;
 mod disk;
 pub mod doctor;
 mod external;
+pub(crate) mod recovery_keys;
 mod sqlite;
 mod tables;
 

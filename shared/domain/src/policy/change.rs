@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, AssetLimit, Authority, Destination, PolicyError, Venue};
+use super::{AssetId, AssetLimit, Authority, Destination, PolicyError, Venue, WalletExport};
 use crate::eth::Address;
 
 /// The longest delay: 30 days, so that a mistake cannot lock a tenant out for longer.
@@ -53,6 +53,11 @@ pub enum Change {
     Freeze {},
     /// Allows payments again.
     Unfreeze {},
+    /// Allows the export of one wallet's key to one recipient.
+    ExportWallet {
+        /// The export.
+        export: WalletExport,
+    },
     /// Cancels a pending change.
     Cancel {
         /// The change's number.
@@ -85,6 +90,7 @@ impl Change {
         match self {
             Self::SetAuthority { authority } => authority.check(),
             Self::AddDestination { destination } => destination.check(),
+            Self::ExportWallet { export } => export.check(),
             Self::SetDelay { seconds } if *seconds > MAX_DELAY_S => {
                 Err(PolicyError("invalid delay: expected at most 30 days"))
             }
@@ -114,6 +120,7 @@ impl Change {
             Self::SetDelay { .. } => "setDelay",
             Self::Freeze {} => "freeze",
             Self::Unfreeze {} => "unfreeze",
+            Self::ExportWallet { .. } => "exportWallet",
             Self::Cancel { .. } => "cancel",
             Self::Resume { .. } => "resume",
         }

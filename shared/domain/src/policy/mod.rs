@@ -8,6 +8,7 @@ mod approval;
 mod asset;
 mod authority;
 mod change;
+mod export;
 mod rules;
 mod state;
 mod text;
@@ -17,6 +18,7 @@ pub use approval::{Approval, Signature};
 pub use asset::{AssetId, Venue};
 pub use authority::{Approver, Authority, WebAuthnOrigin};
 pub use change::Change;
+pub use export::{PermittedExport, WalletExport};
 pub use rules::{AssetLimit, Cap, Destination};
 pub use state::{
     Approved, ChangeRecord, ChangeState, ListedDestination, PolicyState, Proposal, Quorum,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Approval, AssetLimit, Authority, Change, Destination};
+use super::{Approval, AssetLimit, Authority, Change, Destination, PermittedExport};
 
 /// The authority whose approvers sign a change.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -121,6 +121,9 @@ pub struct PolicyState {
     pub limits: Vec<AssetLimit>,
     /// The destinations, also those that are not usable yet.
     pub destinations: Vec<ListedDestination>,
+    /// The exports that may be made.
+    #[serde(default)]
+    pub exports: Vec<PermittedExport>,
     /// The changes that are not in effect yet.
     pub pending: Vec<ChangeRecord>,
     /// Whether a freeze is in effect.

@@ -156,6 +156,9 @@ mod tests {
             json!({ "type": "setDelay", "seconds": 86_400 }),
             json!({ "type": "freeze" }),
             json!({ "type": "unfreeze" }),
+            json!({ "type": "exportWallet", "export": {
+                "walletId": Uuid::nil(), "address": ADDRESS.to_lowercase(), "shareVersion": 1,
+                "recipient": key, "untilS": 1_790_000_000 } }),
             json!({ "type": "cancel", "seq": 4 }),
             json!({ "type": "resume", "headHash": GENESIS }),
         ];
@@ -179,6 +182,12 @@ mod tests {
         for json in [
             json!({ "type": "freeze", "seq": 1 }),
             json!({ "type": "exportWallet" }),
+            json!({ "type": "exportWallet", "export": {
+                "walletId": Uuid::nil(), "address": ADDRESS, "shareVersion": 0,
+                "recipient": key, "untilS": 1 } }),
+            json!({ "type": "exportWallet", "export": {
+                "walletId": Uuid::nil(), "address": ADDRESS, "shareVersion": 1,
+                "recipient": key.to_uppercase(), "untilS": 1 } }),
             json!({ "type": "cancel" }),
             json!({ "type": "cancel", "seq": -1 }),
             json!({ "type": "setDelay", "seconds": 30 * 24 * 60 * 60 + 1 }),

@@ -28,7 +28,7 @@ pub(crate) fn read() -> Vec<ApiError> {
 pub(crate) fn proposal() -> Vec<ApiError> {
     let mut bodies = vec![
         json!({}),
-        json!({ "change": { "type": "exportWallet" } }),
+        json!({ "change": { "type": "transferWallet" } }),
         json!({ "change": { "type": "setDelay", "seconds": 99_999_999 } }),
         json!({ "change": { "type": "freeze" }, "text": "x" }),
     ];

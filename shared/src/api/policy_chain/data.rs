@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::exports::ExportData;
 use super::payments::{CountedPaymentData, cursor};
 use crate::schema;
 
@@ -240,6 +241,8 @@ pub struct PaymentPolicyData {
     root_delay_seconds: u64,
     limits: Vec<LimitData>,
     destinations: Vec<DestinationData>,
+    /// The exports of wallets that may be made.
+    exports: Vec<ExportData>,
     /// The changes that are not in effect yet.
     pending: Vec<ChangeData>,
     /// Whether all payments are stopped.
@@ -272,6 +275,7 @@ impl PaymentPolicyData {
             root_delay_seconds: state.root_delay_s,
             limits: state.limits.iter().map(LimitData::from).collect(),
             destinations: state.destinations.iter().map(DestinationData::from).collect(),
+            exports: state.exports.iter().map(ExportData::from).collect(),
             pending: state.pending.iter().map(ChangeData::from).collect(),
             frozen: state.frozen,
             payments_on: state.payments_on,

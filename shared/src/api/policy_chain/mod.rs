@@ -2,6 +2,7 @@
 
 mod data;
 mod error;
+mod exports;
 mod payments;
 #[cfg(test)]
 mod tests;

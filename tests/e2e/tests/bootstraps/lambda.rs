@@ -13,8 +13,8 @@ use std::time::Duration;
 
 pub(crate) use function::{Function, Invoked};
 use hyperdex_local::{
-    AUDIT_KEY, COSIGNER_KEY, COSIGNER_TABLE, CosignerHost, Options, SEALS_TABLE, Stack, WALLETS_KEY,
-    WALLETS_TABLE,
+    AUDIT_KEY, COSIGNER_KEY, COSIGNER_RECOVERY_TABLE, COSIGNER_TABLE, CosignerHost, Options,
+    RECOVERY_TABLE, SEALS_TABLE, Stack, WALLETS_KEY, WALLETS_TABLE,
 };
 use tempfile::TempDir;
 use template::cloudformation::REGION;
@@ -192,6 +192,8 @@ impl Lambda {
                 "WalletsKey.Arn" => WALLETS_KEY.clone_into(value),
                 "CosignerTable" => COSIGNER_TABLE.clone_into(value),
                 "SealsTable" => SEALS_TABLE.clone_into(value),
+                "RecoveryTable" => RECOVERY_TABLE.clone_into(value),
+                "CosignerRecoveryTable" => COSIGNER_RECOVERY_TABLE.clone_into(value),
                 "CosignerKey.Arn" => COSIGNER_KEY.clone_into(value),
                 "AuditKey.Arn" => AUDIT_KEY.clone_into(value),
                 "Deliveries" => queue.clone_into(value),

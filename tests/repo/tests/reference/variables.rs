@@ -1,7 +1,7 @@
 //! The meanings of the environment variables: name, default, description.
 
 /// The variables of the functions.
-pub(super) const VARIABLES: [(&str, &str, &str); 67] = [
+pub(super) const VARIABLES: [(&str, &str, &str); 70] = [
     ("WALLETS_TABLE", "required", "Name of the wallets table."),
     ("WALLETS_KEY_ID", "required", "KMS key of party 1's shares and secrets."),
     ("COSIGNER_FUNCTION", "required", "Function of party 2, with the caller's alias."),
@@ -15,6 +15,21 @@ pub(super) const VARIABLES: [(&str, &str, &str); 67] = [
         "SEALS_TABLE",
         "no comparison with the newest seal",
         "Table that keeps the newest seal outside the cosigner's table.",
+    ),
+    (
+        "RECOVERY_TABLE",
+        "the function writes no recovery records",
+        "Table of the side's recovery records.",
+    ),
+    (
+        "RECOVERY_PUBLIC_KEY",
+        "no recovery records; a warning at start",
+        "Public recovery keys of the side: one, or two with a comma.",
+    ),
+    (
+        "COSIGNER_RECOVERY_PUBLIC_KEY",
+        "health reports no recovery key",
+        "Public recovery keys of the cosigner, or `external` for a cosigner in another account.",
     ),
     ("COSIGNER_KEY_ID", "required", "KMS key of party 2's shares."),
     (

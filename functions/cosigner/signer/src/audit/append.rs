@@ -253,11 +253,11 @@ impl Shares {
         let Err(error) = written else { return Ok(()) };
         let failures = condition_failures(&error);
         let failed = |place: usize| failures.get(place).copied().flatten();
-        if (own..own + writes.len()).any(|place| failed(place).is_some()) {
-            return Err(Lost::Writes);
-        }
         if own > 2 && failed(2).is_some() {
             return Err(Lost::Companion);
+        }
+        if (own..own + writes.len()).any(|place| failed(place).is_some()) {
+            return Err(Lost::Writes);
         }
         let moved = failed(0).and_then(|reason| reason.item().cloned());
         match transaction_error(error) {

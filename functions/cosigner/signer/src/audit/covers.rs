@@ -1,10 +1,12 @@
-//! Compares the records of payments with the policy chain.
+//! Compares the records of payments and exports with the policy chain.
 
 use domain::eth::Address;
 use domain::money::Payment;
 use domain::policy::{GENESIS, Venue};
+use protocol::recovery::SealingKey;
 
 use super::AllowedPayment;
+use super::payments::ExportedHalf;
 use crate::policy_chain::{CALL_MS, History, State};
 
 /// Checks a payment's record against the tenant's policy: the policy was the newest one, allowed the
@@ -17,26 +19,59 @@ pub(super) fn covers(
     allowed: &AllowedPayment,
     at_ms: u64,
 ) -> Result<(), String> {
-    let seq = allowed.policy_seq;
-    // A payment is written on the condition that the policy's last record is the one that it names.
-    let after = history.and_then(|history| history.range(seq.saturating_add(1)..).next());
-    if let Some((next, (next_ms, _))) = after
-        && next_ms.saturating_add(CALL_MS) < at_ms
-    {
-        return Err(format!("policy record {next} came before the payment"));
-    }
-    let named = history.and_then(|history| history.get(&seq));
-    let chain = named.map(|(_, chain)| chain).filter(|chain| chain.hash == allowed.policy_hash);
-    let state = match chain {
-        Some(chain) => chain.at(at_ms).state,
-        None if seq == 0 && allowed.policy_hash == GENESIS => State::default(),
-        None => return Err(format!("policy record {seq} does not exist")),
-    };
+    let named = (allowed.policy_seq, allowed.policy_hash.as_str());
+    let state = state_at(history, named, at_ms)?;
     if state.frozen && !allowed.payment.is_cancellation() {
         return Err("payments were frozen".to_owned());
     }
     covers_receiver(&state, allowed, at_ms)?;
     covers_charges(&state, allowed)
+}
+
+/// Checks the record of an export: the policy was the newest one, and allowed this export.
+///
+/// # Errors
+/// Returns what the chain does not confirm.
+pub(super) fn covers_export(
+    history: Option<&History>,
+    exported: &ExportedHalf,
+) -> Result<(), String> {
+    let ExportedHalf { at_ms, key, change, recipient, policy: (seq, hash), .. } = exported;
+    let state = state_at(history, (*seq, hash), *at_ms)?;
+    if state.frozen {
+        return Err("the policy was frozen".to_owned());
+    }
+    let known = state.exports.iter().find(|known| known.change == *change);
+    let known = known.filter(|known| !known.has_ended(*at_ms));
+    let export = &known.ok_or_else(|| format!("change {change} was not in effect"))?.export;
+    if (export.wallet_id, export.share_version) != (key.wallet_id, key.key_version) {
+        return Err(format!("change {change} allows the export of another share"));
+    }
+    match export.recipient.parse::<SealingKey>() {
+        Ok(allowed) if allowed.id() == *recipient => Ok(()),
+        _ => Err(format!("change {change} names another recipient")),
+    }
+}
+
+/// Returns the policy in effect at this time, if its last record is the named one.
+fn state_at(
+    history: Option<&History>,
+    (seq, hash): (u64, &str),
+    at_ms: u64,
+) -> Result<State, String> {
+    // A record is written on the condition that the policy's last record is the one that it names.
+    let after = history.and_then(|history| history.range(seq.saturating_add(1)..).next());
+    if let Some((next, (next_ms, _))) = after
+        && next_ms.saturating_add(CALL_MS) < at_ms
+    {
+        return Err(format!("policy record {next} came before"));
+    }
+    let named = history.and_then(|history| history.get(&seq));
+    match named.map(|(_, chain)| chain).filter(|chain| chain.hash == hash) {
+        Some(chain) => Ok(chain.at(at_ms).state),
+        None if seq == 0 && hash == GENESIS => Ok(State::default()),
+        None => Err(format!("policy record {seq} does not exist")),
+    }
 }
 
 /// Returns the address that receives a payment, and whether a venue is that of its destination. The

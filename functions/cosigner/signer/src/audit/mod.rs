@@ -64,6 +64,22 @@ pub struct Entry {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Decision {
+    /// A share was restored from a recovery record. It signs only after a refresh.
+    ShareRecovered {
+        /// The wallet's address.
+        address: Address,
+    },
+    /// This party's half was encrypted to a recipient, whom a change of the policy names.
+    HalfExported {
+        /// The number of the change.
+        change: u64,
+        /// The id of the recipient's key.
+        recipient: String,
+        /// The last record of the tenant's policy chain: its number.
+        policy_seq: u64,
+        /// The same record's hash, in hex.
+        policy_hash: String,
+    },
     /// A share was made and stored.
     KeyMade {
         /// The wallet's address.

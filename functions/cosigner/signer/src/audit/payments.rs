@@ -47,10 +47,44 @@ impl std::fmt::Display for SignedPayment {
     }
 }
 
-/// The payments of a chain.
+/// An export of this party's half, with the policy that allowed it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ExportedHalf {
+    /// The partition of the wallet.
+    pub partition: String,
+    /// The record.
+    pub seq: u64,
+    /// Its time, Unix milliseconds.
+    pub at_ms: u64,
+    /// The wallet and the version of its shares.
+    pub key: WalletKey,
+    /// The change that allowed it.
+    pub change: u64,
+    /// The id of the recipient's key.
+    pub recipient: String,
+    /// The last record of the tenant's policy chain: its number and hash.
+    pub policy: (u64, String),
+}
+
+impl std::fmt::Display for ExportedHalf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { seq, key, change, recipient, policy: (policy_seq, hash), .. } = self;
+        write!(
+            f,
+            "record {seq}: half of share version {} exported to key {recipient}, allowed by change \
+             {change} under policy record {policy_seq} ({hash})",
+            key.key_version,
+        )
+    }
+}
+
+/// The payments, exports and recoveries of a chain.
 #[derive(Default)]
 pub(super) struct Payments {
     pub(super) signed: Vec<SignedPayment>,
+    pub(super) exported: Vec<ExportedHalf>,
+    /// The records that restored a share.
+    pub(super) recovered: Vec<u64>,
     pub(super) faults: Vec<(String, Fault)>,
 }
 
@@ -77,6 +111,23 @@ pub(super) fn signed<'a>(partition: &str, records: impl Iterator<Item = &'a Reco
         let mut fault = None;
         match entry.decision {
             Decision::KeyMade { address } => wallet = Some(address),
+            // In a new table, the chain begins with it.
+            Decision::ShareRecovered { address } => {
+                found.recovered.push(seq);
+                let is_other = wallet.replace(address).is_some_and(|known| known != address);
+                fault = is_other.then_some(Fault::RecoveredOther(seq));
+            }
+            Decision::HalfExported { change, recipient, policy_seq, policy_hash } => {
+                found.exported.push(ExportedHalf {
+                    partition: partition.to_owned(),
+                    seq,
+                    at_ms: entry.at_ms,
+                    key,
+                    change,
+                    recipient,
+                    policy: (policy_seq, policy_hash),
+                });
+            }
             // Nothing else may be signed in the name of an intent or of a trial.
             Decision::Allowed { intent, digest } => {
                 let is_its_own = digest == hex(&intent.digest());

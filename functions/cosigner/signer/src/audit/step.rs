@@ -43,6 +43,13 @@ pub(crate) enum Step {
     Refreshed,
     /// Retires all versions before the named shares.
     Retire,
+    /// Stores a share from a recovery record. New versions come after it.
+    Recover {
+        /// Whether the key was exported before.
+        exported: bool,
+    },
+    /// Marks the key as exported.
+    Export,
     /// Bars the key.
     Bar,
 }
@@ -84,6 +91,17 @@ impl Head {
             }
             Step::Refreshed => self.unbarred(),
             Step::Retire => self.give_up_before(key.key_version),
+            Step::Recover { exported } => {
+                self.unbarred()?;
+                self.newest = self.newest.max(key.key_version);
+                self.exported |= exported;
+                Ok(())
+            }
+            Step::Export => {
+                self.unbarred()?;
+                self.exported = true;
+                Ok(())
+            }
             Step::Bar => {
                 self.barred = true;
                 Ok(())

@@ -9,9 +9,9 @@ use platform::items::{Item, from_item};
 use serde::Deserialize;
 
 use super::append::head_of;
-use super::covers::covers;
+use super::covers::{covers, covers_export};
 use super::payments;
-pub use super::payments::SignedPayment;
+pub use super::payments::{ExportedHalf, SignedPayment};
 use super::{Entry, GENESIS, Head, Record, link};
 pub use crate::policy_chain::PolicyOrigin;
 use crate::policy_chain::{self, History, replay};
@@ -49,6 +49,10 @@ pub enum Fault {
     PaymentTwice(u64),
     /// An intent was signed without a record that allows this digest.
     SignedNotAllowed(u64),
+    /// A share of another address was restored.
+    RecoveredOther(u64),
+    /// An export's record names a policy that the tenant's policy chain does not confirm.
+    ExportPolicy(u64, String),
     /// The item cannot be read.
     Unreadable(String),
 }
@@ -89,6 +93,12 @@ impl std::fmt::Display for Fault {
             Self::SignedNotAllowed(seq) => {
                 write!(f, "record {seq} signs a digest that no record before it allows")
             }
+            Self::RecoveredOther(seq) => {
+                write!(f, "record {seq} restores a share of another address")
+            }
+            Self::ExportPolicy(seq, cause) => {
+                write!(f, "record {seq} exports a half without permission: {cause}")
+            }
             Self::Unreadable(cause) => write!(f, "an item cannot be read: {cause}"),
         }
     }
@@ -105,6 +115,11 @@ pub struct Report {
     pub faults: Vec<(String, Fault)>,
     /// The signed payments, each with the policy that allowed it.
     pub payments: Vec<SignedPayment>,
+    /// The exported halves, each with the policy that allowed it.
+    pub exports: Vec<ExportedHalf>,
+    /// The records that restored a share, each with the partition of the wallet. Compare them with the
+    /// recoveries that took place: a chain can begin with one.
+    pub recovered: Vec<(String, u64)>,
     /// What the policy chains state about their deployment. Records cannot prove it: compare it with
     /// the deployment's own settings.
     pub origins: Vec<PolicyOrigin>,
@@ -210,6 +225,9 @@ impl Verifier {
             let at_ms = |payment: &SignedPayment| chain.at_ms(payment.allowed.0);
             allowed_ms.extend(payments.signed.iter().map(at_ms));
             report.payments.extend(payments.signed);
+            report.exports.extend(payments.exported);
+            let recovered = payments.recovered.into_iter().map(|seq| (partition.clone(), seq));
+            report.recovered.extend(recovered);
             report.faults.extend(payments.faults);
             let mut faults = chain.faults(&partition);
             if is_policy(&partition) && faults.is_empty() {
@@ -225,10 +243,19 @@ impl Verifier {
             faults.extend(chain.against_seals(self.sealed_ms.as_ref()));
             report.faults.extend(faults.into_iter().map(|fault| (partition.clone(), fault)));
         }
+        let history_of = |partition: &str| {
+            let tenant = partition.split('#').next().unwrap_or_default();
+            policies.get(&format!("{tenant}#P"))
+        };
+        for export in &report.exports {
+            if let Err(cause) = covers_export(history_of(&export.partition), export) {
+                let fault = Fault::ExportPolicy(export.seq, cause);
+                report.faults.push((export.partition.clone(), fault));
+            }
+        }
         for (payment, at_ms) in report.payments.iter().zip(allowed_ms) {
             let SignedPayment { partition, allowed: (seq, allowed), .. } = payment;
-            let tenant = partition.split('#').next().unwrap_or_default();
-            let history = policies.get(&format!("{tenant}#P"));
+            let history = history_of(partition);
             if let Err(cause) = covers(history, allowed, at_ms.unwrap_or_default()) {
                 report.faults.push((partition.clone(), Fault::PaymentPolicy(*seq, cause)));
             }

@@ -52,7 +52,7 @@ impl Cosigner {
         head.admits(key.key_version, now_ms / 1_000)?;
         let rate = self.policy.limits().tenant;
         let (share, counted) = tokio::join!(
-            self.open_share(key, item),
+            self.open_signing_share(key, item),
             self.shares.count_tenant(&key.tenant, Kind::Payment, rate, now_ms)
         );
         let (share, beside) = share?;

@@ -57,6 +57,7 @@ impl Cosigner {
             seq: chain.seq,
             head_hash: chain.hash,
             authority: chain.state.authority,
+            exports: chain.state.exports,
             limits: chain.state.limits.into_iter().map(|known| known.limit).collect(),
             frozen: chain.state.frozen,
         })

@@ -3,7 +3,7 @@
 use domain::eth::Address;
 use domain::policy::{
     Approved, AssetId, AssetLimit, Authority, Change, ChangeRecord, ChangeState, GENESIS,
-    ListedDestination, Quorum, Venue,
+    ListedDestination, PermittedExport, Quorum, Venue,
 };
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,9 @@ pub(crate) struct State {
     pub(crate) limits: Vec<ActiveLimit>,
     pub(crate) destinations: Vec<ListedDestination>,
     pub(crate) frozen: bool,
+    /// The exports that may be made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) exports: Vec<PermittedExport>,
 }
 
 /// A limit in effect.
@@ -197,7 +200,11 @@ impl Chain {
 impl State {
     fn apply(&mut self, change: Change, seq: u64, at_ms: u64) {
         match change {
-            Change::SetAuthority { authority } => self.authority = Some(authority),
+            Change::SetAuthority { authority } => {
+                self.authority = Some(authority);
+                // The keys that allowed them may be stolen.
+                self.exports.clear();
+            }
             Change::AddDestination { destination } => {
                 self.remove(destination.venue, destination.address);
                 let listed = ListedDestination { destination, active_from_ms: at_ms, change: seq };
@@ -212,8 +219,18 @@ impl State {
                 self.limits.retain(|known| known.limit.asset != asset);
             }
             Change::SetDelay { seconds } => self.delay_s = Some(seconds),
-            Change::Freeze {} => self.frozen = true,
+            Change::Freeze {} => {
+                self.frozen = true;
+                self.exports.clear();
+            }
             Change::Unfreeze {} => self.frozen = false,
+            Change::ExportWallet { export } => {
+                // One permission for each wallet; those that have ended make room.
+                self.exports.retain(|known| {
+                    known.export.wallet_id != export.wallet_id && !known.has_ended(at_ms)
+                });
+                self.exports.push(PermittedExport { export, change: seq });
+            }
             // Their effect is on the chain, not on the policy.
             Change::Cancel { .. } | Change::Resume { .. } => {}
         }

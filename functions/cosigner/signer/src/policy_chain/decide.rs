@@ -7,7 +7,8 @@ use domain::ids::Tenant;
 use domain::policy::{Approval, Authority, Change, Proposal, Quorum, change_text};
 use protocol::PolicyFault;
 
-use super::chain::{Chain, Held, Pending, Place, is_at};
+use super::admits::may_sign;
+use super::chain::{Chain, Held, Pending, Place};
 use super::{Action, Rules};
 use crate::approval::{self, ApprovalFault};
 
@@ -17,10 +18,7 @@ const MAX_PENDING: usize = 8;
 /// Proposals of one approver that lack approvals, so that one stolen key cannot take all slots.
 const MAX_UNAPPROVED: usize = 2;
 /// The latest not-after of a proposal, in seconds from now.
-const MAX_NOT_AFTER_S: u64 = 30 * 24 * 60 * 60;
-/// Destinations and limits of a tenant. The head holds them all, and every payment reads it.
-const MAX_DESTINATIONS: usize = 32;
-const MAX_LIMITS: usize = 32;
+pub(super) const MAX_NOT_AFTER_S: u64 = 30 * 24 * 60 * 60;
 
 /// What a decision depends on besides the chain and the action.
 #[derive(Clone, Copy, Debug)]
@@ -165,10 +163,13 @@ impl Chain {
         Ok(Decided { chain: self, change, threshold: 0, is_final: true })
     }
 
-    /// Returns whether a freeze has an effect: it also ends an unfreeze whose delay is running.
-    fn can_freeze(&self) -> bool {
-        let unfreezes = |it: &Pending| matches!(it.change, Change::Unfreeze {});
-        !self.state.frozen || self.pending.iter().any(unfreezes)
+    /// Returns whether a freeze has an effect: it also ends exports, and an unfreeze whose delay is
+    /// running.
+    pub(super) fn can_freeze(&self) -> bool {
+        let ends =
+            |it: &Pending| matches!(it.change, Change::Unfreeze {} | Change::ExportWallet { .. });
+        let is_open = !self.state.frozen || !self.state.exports.is_empty();
+        is_open || self.pending.iter().any(ends)
     }
 
     /// Drops the pending changes that would undo a change which takes effect at once.
@@ -182,7 +183,7 @@ impl Chain {
                 limit.asset != lower.asset || limit.is_within(lower)
             }
             (Change::SetLimit { limit }, Change::RemoveLimit { asset }) => limit.asset != *asset,
-            (Change::Unfreeze {}, Change::Freeze {}) => false,
+            (Change::Unfreeze {} | Change::ExportWallet { .. }, Change::Freeze {}) => false,
             _ => true,
         });
     }
@@ -212,8 +213,9 @@ impl Chain {
             }
             Change::Resume { .. } => {
                 self.place = case.place.clone();
-                // They may have been cancelled after the restored moment.
+                // They may have been cancelled or used after the restored moment.
                 self.pending.clear();
+                self.state.exports.clear();
                 // The payments that were counted after the restored moment no longer count.
                 self.state.frozen |= self.state.authority.is_some();
             }
@@ -238,83 +240,6 @@ impl Chain {
     fn take_pending(&mut self, seq: u64) -> Result<Pending, PolicyFault> {
         let place = self.pending.iter().position(|pending| pending.seq == seq);
         Ok(self.pending.remove(place.ok_or(PolicyFault::NotPending { seq })?))
-    }
-
-    /// Returns whether a change only tightens the policy, so that one signature puts it into
-    /// effect at once.
-    fn tightens(&self, change: &Change) -> bool {
-        match change {
-            Change::Freeze {}
-            | Change::RemoveDestination { .. }
-            | Change::RemoveLimit { .. }
-            | Change::Cancel { .. } => true,
-            Change::SetLimit { limit } => {
-                let known = self.state.limit(&limit.asset);
-                known.is_some_and(|known| limit.is_within(&known.limit))
-            }
-            Change::SetAuthority { .. }
-            | Change::AddDestination { .. }
-            | Change::SetDelay { .. }
-            | Change::Unfreeze {}
-            | Change::Resume { .. } => false,
-        }
-    }
-
-    /// Checks a change against the policy.
-    fn admits(&self, case: Case<'_>, pending: &Pending) -> Result<(), PolicyFault> {
-        let listed =
-            |venue, address| self.destinations().iter().any(|known| is_at(known, venue, address));
-        let holds =
-            |condition: bool| if condition { Ok(()) } else { Err(PolicyFault::NothingToDo) };
-        match &pending.change {
-            Change::AddDestination { destination } => {
-                if listed(destination.venue, destination.address) {
-                    return Err(PolicyFault::DestinationExists);
-                }
-                let is_full = self.destinations().len() >= MAX_DESTINATIONS;
-                if is_full { Err(PolicyFault::Full) } else { Ok(()) }
-            }
-            Change::RemoveDestination { venue, address } => holds(listed(*venue, *address)),
-            Change::SetLimit { limit } => {
-                let known = self.state.limit(&limit.asset);
-                holds(known.is_none_or(|known| known.limit != *limit))?;
-                let is_new = known.is_none();
-                if is_new && self.state.limits.len() >= MAX_LIMITS {
-                    return Err(PolicyFault::Full);
-                }
-                if case.rules.admits(limit) { Ok(()) } else { Err(PolicyFault::AboveHardCap) }
-            }
-            Change::RemoveLimit { asset } => holds(self.state.limit(asset).is_some()),
-            Change::SetDelay { seconds } if *seconds < case.rules.min_delay_s => {
-                Err(PolicyFault::BelowMinimumDelay { seconds: case.rules.min_delay_s })
-            }
-            Change::Freeze {} => holds(self.can_freeze()),
-            Change::Unfreeze {} => holds(self.state.frozen),
-            Change::Cancel { seq } => {
-                let target = self.pending(*seq).ok_or(PolicyFault::NotPending { seq: *seq })?;
-                if self.removes_signer(target, pending) {
-                    return Err(PolicyFault::OwnRemoval);
-                }
-                Ok(())
-            }
-            Change::Resume { head_hash } if *head_hash != pending.prev_hash => {
-                Err(PolicyFault::WrongHead)
-            }
-            Change::SetAuthority { authority } if !approval::has_valid_keys(authority) => {
-                Err(PolicyFault::Invalid("a public key is not a point of P-256".to_owned()))
-            }
-            Change::SetAuthority { authority } if case.rules.shares_a_key(authority) => {
-                Err(PolicyFault::Invalid("a public key is the root authority's".to_owned()))
-            }
-            Change::SetAuthority { .. } | Change::SetDelay { .. } | Change::Resume { .. } => Ok(()),
-        }
-    }
-
-    /// Returns whether a pending change removes every approver that signs its cancellation.
-    fn removes_signer(&self, target: &Pending, cancel: &Pending) -> bool {
-        let Change::SetAuthority { authority } = &target.change else { return false };
-        cancel.quorum == Quorum::Tenant
-            && !cancel.approvals.iter().any(|held| authority.has_key(&held.public_key))
     }
 
     /// Verifies an approval and adds it. A key of both authorities signs for neither: the text does
@@ -372,20 +297,5 @@ impl Pending {
             at_ms: case.now_ms,
         });
         Ok(())
-    }
-}
-
-/// Returns whether an authority may sign a change. The operator may replace approvers, stop
-/// payments and cancel, but not let money out.
-const fn may_sign(quorum: Quorum, change: &Change) -> bool {
-    match quorum {
-        Quorum::Tenant => !matches!(change, Change::Resume { .. }),
-        Quorum::Root => matches!(
-            change,
-            Change::SetAuthority { .. }
-                | Change::Freeze {}
-                | Change::Cancel { .. }
-                | Change::Resume { .. }
-        ),
     }
 }

@@ -11,6 +11,7 @@
 //! | `tenant#P` | `change#000000000001` … | one record: a proposal, an approval or a cancellation; append-only |
 //! | `policy` | `chain` | the chains' id and the table that they began in |
 
+mod admits;
 mod chain;
 mod decide;
 mod origin;

@@ -3,8 +3,11 @@
 use aws_sdk_dynamodb::types::ConditionCheck;
 use domain::eth::Address;
 use domain::ids::Tenant;
-use domain::policy::{AssetId, AssetLimit, Authority, Cap, ListedDestination, Venue};
+use domain::policy::{
+    AssetId, AssetLimit, Authority, Cap, ListedDestination, PermittedExport, Venue,
+};
 use platform::items::{Item, StoreError};
+use protocol::WalletKey;
 
 use super::Rules;
 use super::chain::{ActiveLimit, Chain, is_at};
@@ -29,6 +32,7 @@ pub(crate) struct View {
     pub(crate) authority: Option<Authority>,
     limits: Vec<ActiveLimit>,
     destinations: Vec<ListedDestination>,
+    exports: Vec<PermittedExport>,
 }
 
 impl View {
@@ -43,6 +47,7 @@ impl View {
             seq: chain.seq,
             hash: chain.hash,
             frozen: chain.state.frozen,
+            exports: chain.state.exports,
             authority: chain.state.authority,
         }
     }
@@ -56,6 +61,37 @@ impl View {
     /// Returns a listed destination. It is usable from its `active_from_ms` on.
     pub(crate) fn destination(&self, venue: Venue, address: Address) -> Option<&ListedDestination> {
         self.destinations.iter().find(|known| is_at(known, venue, address))
+    }
+
+    /// Returns the recipient to whom this change lets a wallet's key be exported now.
+    ///
+    /// # Errors
+    /// Returns the reason against it.
+    pub(crate) fn export(
+        &self,
+        change: u64,
+        key: &WalletKey,
+        address: Address,
+        now_ms: u64,
+    ) -> Result<&str, &'static str> {
+        if self.frozen {
+            return Err("the tenant's policy is frozen");
+        }
+        if !self.payments_on {
+            return Err("the policy's table was restored: the root authority must resume it");
+        }
+        let known = self.exports.iter().find(|known| known.change == change);
+        let export = &known.ok_or("no export of this change is in effect")?.export;
+        if (export.wallet_id, export.address) != (key.wallet_id, address) {
+            return Err("the change allows the export of another wallet");
+        }
+        if export.share_version != key.key_version {
+            return Err("the change allows the export of another share version");
+        }
+        if known.is_some_and(|known| known.has_ended(now_ms)) {
+            return Err("the permission has ended");
+        }
+        Ok(&export.recipient)
     }
 
     /// Returns the condition for a transaction that the policy has not changed since it was read.

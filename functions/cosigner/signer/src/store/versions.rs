@@ -24,7 +24,7 @@ pub(crate) struct Version {
     pub(crate) version: u32,
     /// Whether the share exists; `false` when it was retired.
     #[serde(skip)]
-    live: bool,
+    pub(crate) live: bool,
     #[serde(default)]
     from: Option<u32>,
     #[serde(default)]
@@ -173,6 +173,13 @@ pub(crate) struct Leftovers {
     overtaken: Vec<u32>,
     /// Tried, and kept.
     pub(crate) kept: Vec<u32>,
+}
+
+impl Leftovers {
+    /// Returns the versions that are discarded.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = u32> {
+        self.untried.iter().chain(&self.overtaken).copied()
+    }
 }
 
 /// Returns the versions left by earlier refreshes of this share. Tried ones are overtaken too, but

@@ -6,9 +6,10 @@ use clap::{Args, ValueEnum};
 use domain::eth::Address;
 use domain::ids::Tenant;
 use domain::policy::{
-    Amount, AssetId, AssetLimit, Authority, Cap, Change, Destination, Quorum, Venue,
+    Amount, AssetId, AssetLimit, Authority, Cap, Change, Destination, Quorum, Venue, WalletExport,
 };
 use url::Url;
+use uuid::Uuid;
 
 use crate::commands::arguments::{Expiry, duration_ms, tenant};
 
@@ -108,6 +109,8 @@ pub enum ChangeKind {
     Freeze,
     /// Allow payments again
     Unfreeze,
+    /// Allow the export of a wallet's key: --wallet-id, --address, --share-version, --recipient, --until
+    ExportWallet,
     /// Allow payments after the table was restored: --head-hash, --quorum root
     Resume,
 }
@@ -125,7 +128,7 @@ pub struct ChangeArgs {
     #[arg(long)]
     pub venue: Option<Venue>,
     /// Address of the destination
-    #[arg(long)]
+    #[arg(long, value_parser = Address::parse_receiver)]
     pub address: Option<Address>,
     /// Asset, such as evm:56/USDT; repeatable for a destination
     #[arg(long)]
@@ -151,6 +154,18 @@ pub struct ChangeArgs {
     /// The newest hash of the policy chain
     #[arg(long)]
     pub head_hash: Option<String>,
+    /// Wallet whose key is exported
+    #[arg(long)]
+    pub wallet_id: Option<Uuid>,
+    /// Version of the wallet's shares
+    #[arg(long)]
+    pub share_version: Option<u32>,
+    /// Public key of the export's recipient, as `recovery recipient-key` prints it
+    #[arg(long)]
+    pub recipient: Option<String>,
+    /// End of the permission to export, Unix seconds
+    #[arg(long)]
+    pub until: Option<u64>,
 }
 
 fn cap(text: &str) -> Result<Cap, &'static str> {
@@ -194,8 +209,8 @@ impl ChangeArgs {
     /// Names the option that is missing or unexpected, or the fault of the change.
     pub fn change(&self) -> Result<Change, ChangeError> {
         use ChangeKind::{
-            AddDestination, Freeze, RemoveDestination, RemoveLimit, Resume, SetAuthority, SetDelay,
-            SetLimit, Unfreeze,
+            AddDestination, ExportWallet, Freeze, RemoveDestination, RemoveLimit, Resume,
+            SetAuthority, SetDelay, SetLimit, Unfreeze,
         };
         let missing = ChangeError::Missing;
         self.only(match self.kind {
@@ -207,6 +222,9 @@ impl ChangeArgs {
             SetDelay => &["--delay"],
             Freeze | Unfreeze => &[],
             Resume => &["--head-hash"],
+            ExportWallet => {
+                &["--wallet-id", "--address", "--share-version", "--recipient", "--until"]
+            }
         })?;
         let venue = self.venue.ok_or_else(|| missing("--venue"));
         let address = self.address.ok_or_else(|| missing("--address"));
@@ -239,6 +257,15 @@ impl ChangeArgs {
                 let delay_ms = self.delay.ok_or_else(|| missing("--delay"))?;
                 Change::SetDelay { seconds: delay_ms / 1_000 }
             }
+            ExportWallet => Change::ExportWallet {
+                export: WalletExport {
+                    wallet_id: self.wallet_id.ok_or_else(|| missing("--wallet-id"))?,
+                    address: address?,
+                    share_version: self.share_version.ok_or_else(|| missing("--share-version"))?,
+                    recipient: self.recipient.clone().ok_or_else(|| missing("--recipient"))?,
+                    until_s: self.until.ok_or_else(|| missing("--until"))?,
+                },
+            },
             Freeze => Change::Freeze {},
             Unfreeze => Change::Unfreeze {},
             Resume => Change::Resume {
@@ -263,6 +290,10 @@ impl ChangeArgs {
             ("--approve-above", self.approve_above.is_some()),
             ("--delay", self.delay.is_some()),
             ("--head-hash", self.head_hash.is_some()),
+            ("--wallet-id", self.wallet_id.is_some()),
+            ("--share-version", self.share_version.is_some()),
+            ("--recipient", self.recipient.is_some()),
+            ("--until", self.until.is_some()),
         ];
         let unexpected =
             given.into_iter().find(|(name, is_given)| *is_given && !options.contains(name));

@@ -1,8 +1,7 @@
 //! Output of `hyperdex policy`.
 
-use domain::ids::Tenant;
 use domain::policy::{
-    Authority, Cap, ChangeRecord, ChangeState, PolicyState, Quorum, canonical_json,
+    Authority, Cap, ChangeRecord, ChangeState, PermittedExport, PolicyState, Quorum, canonical_json,
 };
 use domain::time::rfc3339_seconds;
 use protocol::{CountedState, OpenPayment};
@@ -35,11 +34,14 @@ pub(super) fn show_record(record: &ChangeRecord, now_ms: u64, output: &impl Outp
     let names: Vec<&str> =
         record.approvals.iter().map(|approved| approved.approver.as_str()).collect();
     let (count, threshold) = (names.len(), record.threshold);
-    // The operator's cancellation needs no approval.
-    let needed = (threshold > 0).then(|| format!(" ({count} of {threshold})"));
-    output.say(&format!("  approved by {}{}", names.join(", "), needed.unwrap_or_default()));
-    if record.quorum == Quorum::Root {
-        output.say("  signed by the operator's approvers");
+    if count == 0 && threshold == 0 {
+        // The operator freezes and cancels without a signature.
+        output.say("  made by the operator, whom IAM or this machine identifies");
+    } else {
+        output.say(&format!("  approved by {} ({count} of {threshold})", names.join(", ")));
+        if record.quorum == Quorum::Root {
+            output.say("  signed by the operator's approvers");
+        }
     }
     if record.state == ChangeState::Approving {
         let until = rfc3339_seconds(record.not_after_s * 1_000);
@@ -61,8 +63,8 @@ fn state_of(record: &ChangeRecord, now_ms: u64) -> String {
 }
 
 /// Prints a policy.
-pub(super) fn show_state(tenant: &Tenant, state: &PolicyState, now_ms: u64, output: &impl Output) {
-    output.say(&format!("Payment policy of {tenant}"));
+pub(super) fn show_state(whose: &str, state: &PolicyState, now_ms: u64, output: &impl Output) {
+    output.say(&format!("Payment policy of {whose}"));
     output.say(&format!("  chain     {}", state.chain_id));
     output.say(&format!("  change    {} ({})", state.seq, state.head_hash));
     let payments = match (state.payments_on, state.frozen) {
@@ -106,6 +108,16 @@ pub(super) fn show_state(tenant: &Tenant, state: &PolicyState, now_ms: u64, outp
             assets.join(", "),
             most.unwrap_or_default(),
             from.unwrap_or_default()
+        ));
+    }
+    for PermittedExport { export, change } in &state.exports {
+        output.say(&format!(
+            "Export of wallet {} ({}), share version {}, to {} until {} (change {change})",
+            export.wallet_id,
+            export.address,
+            export.share_version,
+            export.recipient,
+            rfc3339_seconds(export.until_s.saturating_mul(1_000))
         ));
     }
     output.say(if state.pending.is_empty() { "No pending changes." } else { "Pending changes:" });

@@ -22,6 +22,13 @@ pub(super) fn state_of(data: &Value) -> Option<PolicyState> {
         Some(json!({ "destination": destination, "activeFromMs": active_from, "change": change }))
     });
     state.insert("destinations".to_owned(), destinations.collect::<Option<Vec<_>>>()?.into());
+    let exports = data["exports"].as_array()?.iter().map(|permitted| {
+        let mut export = permitted.as_object()?.clone();
+        let (until, change) = (export.remove("until")?, export.remove("change")?);
+        export.insert("untilS".to_owned(), until);
+        Some(json!({ "export": export, "change": change }))
+    });
+    state.insert("exports".to_owned(), exports.collect::<Option<Vec<_>>>()?.into());
     let pending = data["pending"].as_array()?.iter().map(record);
     state.insert("pending".to_owned(), pending.collect::<Option<Vec<_>>>()?.into());
     serde_json::from_value(state.into()).ok()
@@ -95,7 +102,7 @@ mod tests {
     use domain::money::{AccountType, AsterWithdraw};
     use domain::policy::{
         Amount, Approved, AssetLimit, Authority, Cap, Change, ChangeState, Destination, GENESIS,
-        ListedDestination, Quorum,
+        ListedDestination, PermittedExport, Quorum, WalletExport,
     };
     use protocol::ReportedOutcome;
     use shared::api::policy_chain::{ChangeData, PaymentPolicyData};
@@ -173,6 +180,16 @@ mod tests {
                 },
                 active_from_ms: 11,
                 change: 3,
+            }],
+            exports: vec![PermittedExport {
+                export: WalletExport {
+                    wallet_id: uuid::Uuid::from_u128(7),
+                    address: "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7".parse().unwrap(),
+                    share_version: 2,
+                    recipient: format!("04{}", "ab".repeat(64)),
+                    until_s: 12,
+                },
+                change: 5,
             }],
             pending: vec![record.clone()],
             frozen: true,

@@ -43,6 +43,7 @@ async fn store(app: &TestApp, tenant: &str, from: u32, count: u32, shard: Option
             shares_at_ms: None,
             refresh: None,
             made_by: None,
+            exported: None,
             operator_freeze: None,
             operator_actions: Vec::new(),
         };

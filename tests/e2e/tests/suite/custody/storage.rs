@@ -78,7 +78,7 @@ async fn associated_data_is_checked_without_kms() {
     let joined = Context { version: "1,walletId=x".to_owned(), ..context() };
     let sealed = envelope.seal(joined, b"secret").await.unwrap();
     let opened = envelope.open(&context(), &sealed).await;
-    assert!(matches!(opened, Err(EnvelopeError::Kms(_) | EnvelopeError::Mismatch)));
+    assert!(matches!(opened, Err(EnvelopeError::Lost(_) | EnvelopeError::Mismatch)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

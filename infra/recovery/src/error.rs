@@ -1,0 +1,127 @@
+//! Why a command of recovery failed.
+
+use std::path::PathBuf;
+
+use domain::random::RandomError;
+use protocol::recovery::{
+    HalfError, HpkeError, RecordError, RecoveryKeyError, RecoveryRecord, Side,
+};
+
+/// Why a command of recovery failed. No error contains a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file exists and is never overwritten.
+    #[error("{} exists: name another file, or move it away", .0.display())]
+    Exists(PathBuf),
+    /// The file has another format or is incomplete.
+    #[error("{}: {cause}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The problem and the expectation.
+        cause: String,
+    },
+    /// The passphrase is wrong, or the key file was changed.
+    #[error("cannot decrypt {}: wrong passphrase, or the file was changed", .0.display())]
+    Passphrase(PathBuf),
+    /// The passphrase is too short.
+    #[error("the passphrase has fewer than {0} characters")]
+    WeakPassphrase(usize),
+    /// The key is of another holder.
+    #[error("expected a key of the {wanted}, and found one of the {found}")]
+    WrongHolder {
+        /// Whose key is needed.
+        wanted: String,
+        /// Whose key it is.
+        found: String,
+    },
+    /// The key or file is of the other side.
+    #[error("expected the {wanted} side, and found the {found} side")]
+    WrongSide {
+        /// The side that is needed.
+        wanted: Side,
+        /// The side of the key or file.
+        found: Side,
+    },
+    /// No record is encrypted to this key.
+    #[error("the records are not encrypted to the recovery key {0}: use the key of that time")]
+    WrongKey(String),
+    /// The confirmed fingerprint is not that of the transport key.
+    #[error(
+        "the transport key has the fingerprint {found}: do not continue if the stack shows another"
+    )]
+    Fingerprint {
+        /// The fingerprint of the file.
+        found: String,
+    },
+    /// The transport key is too old.
+    #[error("the transport key has expired: run `recovery begin` again")]
+    TransportExpired,
+    /// The wallet has no pair of records of one version.
+    #[error("no version of the wallet {0} has a record of both sides")]
+    NoPair(String),
+    /// Several wallets have this name.
+    #[error(
+        "several wallets match {name}: name the tenant, or one of the walletIds {}",
+        wallets.join(", ")
+    )]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// The wallets: tenant and walletId.
+        wallets: Vec<String>,
+    },
+    /// A record is invalid.
+    #[error("the record of {wallet}, version {version}: {source}")]
+    Record {
+        /// The wallet.
+        wallet: uuid::Uuid,
+        /// The version.
+        version: u32,
+        /// The cause.
+        #[source]
+        source: RecordError,
+    },
+    /// The halves do not give the key.
+    #[error(transparent)]
+    Half(#[from] HalfError),
+    /// A key is invalid.
+    #[error(transparent)]
+    Key(#[from] HpkeError),
+    /// A recovery key's text is invalid.
+    #[error(transparent)]
+    RecoveryKey(#[from] RecoveryKeyError),
+    /// The random number generator failed.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The cryptography library failed.
+    #[error("the cryptography library failed")]
+    Cryptography,
+}
+
+impl RecoveryError {
+    pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists => Self::Exists(path),
+            _ => Self::Io { path, source },
+        }
+    }
+
+    pub(crate) fn record(record: &RecoveryRecord, source: RecordError) -> Self {
+        Self::Record { wallet: record.wallet_id, version: record.key_version, source }
+    }
+
+    pub(crate) fn file(path: &std::path::Path, cause: impl Into<String>) -> Self {
+        Self::File { path: path.to_owned(), cause: cause.into() }
+    }
+}

@@ -83,18 +83,20 @@ fn routing_and_activation_are_read() {
 
 #[test]
 fn ledger_entries_keep_their_nonce() {
+    let hash = format!("0x{}", "5d3c18c0".repeat(8));
     let body = r#"[
-        {"time":7,"hash":"0xaa","delta":{"type":"withdraw","usdc":"12.5","nonce":41,"fee":"1.0"}},
+        {"time":7,"hash":"HASH","delta":{"type":"withdraw","usdc":"12.5","nonce":41,"fee":"1.0"}},
         {"time":8,"hash":"0xbb","delta":{"type":"send","user":"0xaa00000000000000000000000000000000000001","amount":"3.0","nonce":42,
             "destination":"0xE58B8D324DFBAC31E4C344A92100C75D7F9A2D81","fee":"0.0","token":"USDC"}},
         {"time":9,"hash":"0xcc","delta":{"type":"spotTransfer","amount":"1.0","nonce":null}},
         {"time":10,"hash":"0xdd","delta":{"type":"accountClassTransfer","usdc":"2.0","toPerp":true}},
         {"time":11,"hash":"0xee","delta":{"type":"brandNew"}}]"#
-        .replace("0xE58B8D324DFBAC31E4C344A92100C75D7F9A2D81", WALLET);
+        .replace("0xE58B8D324DFBAC31E4C344A92100C75D7F9A2D81", WALLET)
+        .replace("HASH", &hash);
     let entries = ledger(&Answer::new(200, body)).unwrap();
     let nonces: Vec<_> = entries.iter().map(|entry| entry.nonce).collect();
     assert_eq!(nonces, [Some(41), Some(42), None, None, None]);
-    assert_eq!(entries[0].kind, LedgerKind::Withdraw);
+    assert_eq!((entries[0].kind, &entries[0].hash), (LedgerKind::Withdraw, &hash));
     assert_eq!(entries[1].destination, Some(wallet()));
     let sender = "0xaa00000000000000000000000000000000000001".parse().ok();
     assert_eq!((entries[1].sender, entries[0].sender), (sender, None));

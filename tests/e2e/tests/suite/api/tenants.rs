@@ -119,9 +119,14 @@ fn of_lighter(method: &Method, path: &str, rest: &str, name: &str) -> Names {
     let is_address = name.len() == 42;
     let status = match rest {
         "positions/close" | "fills" => 422,
-        // The key of the account is missing.
-        "leverage" => 404,
-        _ if rest.starts_with("orders") => 404,
+        // The key of the account is missing, and a request that names a wallet is invalid.
+        _ if rest == "leverage" || rest.starts_with("orders") => {
+            if *method == Method::GET {
+                404
+            } else {
+                400
+            }
+        }
         // No account at Lighter has this owner.
         "positions/{walletAddress}" if is_address => 404,
         _ => 400,

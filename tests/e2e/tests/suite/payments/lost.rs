@@ -161,3 +161,17 @@ async fn lost_transfer_is_not_taken_for_an_equal_one() {
         assert_eq!(scene.till.executed(&scene.app, place, "20"), 1, "{place:?}");
     }
 }
+
+/// Aster refuses the nonce of the only request: the withdrawal ends, once the history had time to show
+/// it.
+#[tokio::test(flavor = "multi_thread")]
+async fn withdrawal_with_a_refused_nonce_ends() {
+    let scene = Scene::open().await;
+    let refused = Fault::Status(400, r#"{"code":-4225,"msg":"Nonce Expired"}"#.into());
+    scene.app.stack.aster_sim.fail_next("withdraw", refused);
+    let first = scene.till.pay(&scene.app, Place::Aster, "late", "20").await;
+    assert_eq!((first.status, first.text("/code")), (504, "PAYMENT_UNKNOWN"), "{first:?}");
+    let (status, code) = settled(&scene, Place::Aster, "late", "20").await;
+    assert_eq!((status, code.as_str()), (422, "NONCE_EXPIRED"));
+    assert_eq!(scene.till.executed(&scene.app, Place::Aster, "20"), 0);
+}

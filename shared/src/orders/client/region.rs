@@ -1,5 +1,5 @@
-//! The region block of an exchange. A process remembers it for a minute, so that each call returns the
-//! same refusal and the exchange is not asked each time. It is neither a failure nor a block by the edge,
+//! The region block of an exchange. A process remembers it for a second, so that a block costs no more
+//! than one request per second, and calls succeed soon after it ends. It is neither a failure nor a block by the edge,
 //! so it does not open the circuit.
 
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::exchanges::trade::{TradeCode, TradeRefusal};
 
 /// How long a block is remembered, in milliseconds.
-const REMEMBERED_MS: u64 = 60_000;
+const REMEMBERED_MS: u64 = 1_000;
 
 /// The last region block, with the exchange's text and the time until which it is remembered.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn block_is_remembered_for_a_minute() {
+    fn block_is_remembered_for_a_second() {
         let block = RegionBlock::default();
         assert_eq!(block.at(0), None);
         block.note("restricted jurisdiction", 1_000);

@@ -105,15 +105,17 @@ impl Reservation {
     }
 }
 
-/// Binds a port that the parent process reserved.
+/// Binds a port that the parent process reserved; 0 picks a free port.
 ///
 /// # Errors
 /// Returns an error when the port is in use by another program.
 pub fn bind_reserved(what: &'static str, ip: IpAddr, port: u16) -> Result<Listener, ListenError> {
-    let address = SocketAddr::new(ip, port);
-    let failed = |cause| ListenError { what, address, cause };
-    let socket = shared_socket(address, true).and_then(|socket| socket.listen(BACKLOG));
-    Ok(Listener { socket: socket.map_err(failed)?, address, hosts: Hosts::new(address) })
+    let asked = SocketAddr::new(ip, port);
+    let failed = |cause| ListenError { what, address: asked, cause };
+    let socket = shared_socket(asked, true).and_then(|socket| socket.listen(BACKLOG));
+    let socket = socket.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok(Listener { socket, address, hosts: Hosts::new(address) })
 }
 
 /// Returns a bound socket that shares its port with other sockets of this user.
@@ -220,5 +222,6 @@ mod tests {
             drop(client);
         }
         drop(reserved);
+        assert!(bind_reserved("a child without a parent", HERE, 0).unwrap().address().port() > 0);
     }
 }

@@ -43,9 +43,10 @@ impl EndpointsSettings {
     /// Reads the arguments of the process.
     #[must_use]
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [folder, dynamodb, kms, lambda, hyperliquid, aster, recovery] = arguments else {
+        let [folder, dynamodb, kms, lambda, hyperliquid, aster, rest @ ..] = arguments else {
             return None;
         };
+        let recovery = rest.first().map_or("", String::as_str);
         let endpoints = Endpoints {
             dynamodb: dynamodb.clone(),
             kms: kms.clone(),

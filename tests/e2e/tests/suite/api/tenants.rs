@@ -119,14 +119,8 @@ fn of_lighter(method: &Method, path: &str, rest: &str, name: &str) -> Names {
     let is_address = name.len() == 42;
     let status = match rest {
         "positions/close" | "fills" => 422,
-        // The key of the account is missing, and a request that names a wallet is invalid.
-        _ if rest == "leverage" || rest.starts_with("orders") => {
-            if *method == Method::GET {
-                404
-            } else {
-                400
-            }
-        }
+        // The key of the account is missing. Other requests name a wallet, which is invalid.
+        _ if *method == Method::GET && (rest == "leverage" || rest.starts_with("orders")) => 404,
         // No account at Lighter has this owner.
         "positions/{walletAddress}" if is_address => 404,
         _ => 400,

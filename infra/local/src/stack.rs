@@ -153,9 +153,6 @@ impl Stack {
             }
         };
 
-        if !options.recovery.is_complete() {
-            tracing::warn!("no recovery key of both sides: a lost file or key ends all wallets");
-        }
         let clock = options.clock.clone();
         let hyperliquid_sim = exchanges::simulate_hyperliquid(&options.hyperliquid, clock.clone());
         let aster_sim = exchanges::simulate_aster(&options.aster, clock.clone());

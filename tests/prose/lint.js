@@ -13,7 +13,8 @@ const PATTERN = '@textlint-rule/pattern';
 const SKIPPED = new Set(['target', 'node_modules', 'book', 'out', 'corpus', 'samples']);
 const HIDDEN = new Set(['.ci', '.github', '.cargo']);
 // Data, and the phrases themselves.
-const UNREAD = [/package(-lock)?\.json$/, /^tests\/prose\/.*\.js$/];
+// The texts of refusals are the exchanges' own.
+const UNREAD = [/package(-lock)?\.json$/, /^tests\/prose\/.*\.js$/, /^infra\/exchange-sim\/src\/.*refusal\.rs$/];
 const JSON_FILES = ['docs/openapi.json', 'infra/cosigner-policy.schema.json'];
 
 const option = (name) => {

@@ -20,7 +20,7 @@ pub enum Fault {
     Pair(Uuid, u32, RecordError),
     /// No version of the wallet has a record of both sides.
     NoPair(Uuid),
-    /// There are no records at all.
+    /// The file has no records at all.
     Empty,
     /// A wallet of the list has no record.
     Missing(Address),

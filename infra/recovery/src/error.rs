@@ -69,9 +69,9 @@ pub enum RecoveryError {
     /// The wallet has no pair of records of one version.
     #[error("no version of the wallet {0} has a record of both sides")]
     NoPair(String),
-    /// Several wallets have this name.
+    /// More than one wallet has this name.
     #[error(
-        "several wallets match {name}: name the tenant, or one of the walletIds {}",
+        "more than one wallet matches {name}: name the tenant, or one of the walletIds {}",
         wallets.join(", ")
     )]
     Ambiguous {

@@ -56,6 +56,9 @@ pub struct Health {
     pub status: String,
     /// The service's version.
     pub version: String,
+    /// Whether new shares of both sides get recovery records.
+    #[serde(default)]
+    pub recovery_key: bool,
 }
 
 /// A wallet.

@@ -92,7 +92,7 @@ impl Tracker {
         let age_ms = self.now_ms().saturating_sub(nonce_ms);
         if !has_nonce_in_ledger(&record.payment) {
             // Two equal transfers cannot be told apart there, so only the exchange's response to these
-            // very bytes states their outcome. Otherwise it stays unknown.
+            // bytes states their outcome. Otherwise it stays unknown.
             if signed.fenced_at_ms.is_some()
                 || age_ms > NONCE_LIFE_MS
                 || holder.wallet.operator_freeze.is_some()

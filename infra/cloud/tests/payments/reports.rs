@@ -137,7 +137,7 @@ async fn report_of_an_unsigned_payment_is_refused() {
     assert_eq!(stack.states().await, [("1".to_owned(), CountedState::Expired)]);
 }
 
-/// Many small payments push no payment out of the list.
+/// A large number of small payments pushes no payment out of the list.
 #[tokio::test(flavor = "multi_thread")]
 async fn list_has_all_payments_in_pages() {
     let stack = Stack::new().await;

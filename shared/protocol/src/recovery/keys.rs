@@ -79,7 +79,7 @@ pub enum RecoveryKeyError {
     /// The key is of the other side.
     #[error("the recovery key is of the {0}: each side needs its own, held by another person")]
     OtherSide(Side),
-    /// There are too many keys, or two are equal.
+    /// The keys are too many, or two are equal.
     #[error("expected at most two different recovery keys")]
     Number,
 }

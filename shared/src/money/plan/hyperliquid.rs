@@ -191,7 +191,7 @@ fn move_own(
     if mode.is_unified() {
         return Err(MoneyError::NotOffered {
             what: "a transfer between balances of a unified account",
-            advice: "A unified account keeps all money in one balance. There is nothing to move.",
+            advice: "A unified account keeps all money in one balance, so nothing can be moved.",
         });
     }
     let from = wanted.from.clone().ok_or(MoneyError::Missing("from"))?;

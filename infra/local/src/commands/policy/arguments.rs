@@ -55,7 +55,7 @@ pub struct SignerArgs {
     /// The approver's key in AWS KMS: an id, an alias or an ARN
     #[arg(long, conflicts_with = "signature")]
     pub kms_key: Option<String>,
-    /// A signature made elsewhere, such as by openssl: DER in hex or base64
+    /// A signature made elsewhere, such as by OpenSSL: DER in hex or base64
     #[arg(long, requires = "approver")]
     pub signature: Option<String>,
     /// The approver's id; found by the public key when absent

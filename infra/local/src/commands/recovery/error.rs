@@ -23,7 +23,7 @@ pub enum RecoveryCommandError {
     /// The deployment failed.
     #[error(transparent)]
     Deployment(#[from] RecovererError),
-    /// There are no credentials for the deployment.
+    /// The deployment cannot be reached with these credentials.
     #[error("cannot reach the deployment: {0}")]
     Aws(String),
     /// The passphrase cannot be read.

@@ -48,19 +48,6 @@ impl<T> Deref for Answer<T> {
     }
 }
 
-/// The response of `GET /api/health`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Health {
-    /// `ok`.
-    pub status: String,
-    /// The service's version.
-    pub version: String,
-    /// Whether new shares of both sides get recovery records.
-    #[serde(default)]
-    pub recovery_key: bool,
-}
-
 /// A wallet.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +60,9 @@ pub struct Wallet {
     pub wallet_id: Uuid,
     /// Uncompressed SEC1, 130 hex digits without `0x`.
     pub public_key: String,
+    /// Whether the wallet's key was exported, so that another holder may have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exported: bool,
 }
 
 /// A wallet in the list.

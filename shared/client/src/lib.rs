@@ -47,6 +47,7 @@ mod calls;
 mod client;
 mod code;
 mod error;
+mod health;
 mod lighter;
 mod orders;
 mod pages;
@@ -66,12 +67,13 @@ pub use accounts::{
 };
 pub use answer::{
     AgentKey, AgentRole, Agents, Answer, ApiKey, AsterKey, AsterRotation, Drift, DriftEntry,
-    Exchange, Guidance, Health, HyperliquidKey, HyperliquidRotation, ListedAgent, ListedWallet,
-    Revoked, Signed, State, Wallet, WalletsPage,
+    Exchange, Guidance, HyperliquidKey, HyperliquidRotation, ListedAgent, ListedWallet, Revoked,
+    Signed, State, Wallet, WalletsPage,
 };
 pub use client::{Builder, Client, SetupError};
 pub use code::Code;
 pub use error::{Error, ErrorKind, Refusal};
+pub use health::Health;
 pub use lighter::{DeletedLighterKey, LighterAccess, LighterAccount, LighterKey, StoredLighterKey};
 pub use orders::{
     Attached, AttachedOrder, BatchEntry, CanceledOrders, NewOrder, OpenOrders, Order, OrderBatch,
@@ -84,8 +86,8 @@ pub use payments::{
 };
 pub use policy::{
     Approver, Authority, CountedPayment, PaymentCap, PaymentDestination, PaymentLimit,
-    PaymentPolicy, PaymentReport, PolicyApproval, PolicyChange, PolicyChangeText, Proposed,
-    ReceivedApproval, SignedTerms, WebAuthnOrigin,
+    PaymentPolicy, PaymentReport, PermittedExport, PolicyApproval, PolicyChange, PolicyChangeText,
+    Proposed, ReceivedApproval, SignedTerms, WebAuthnOrigin,
 };
 pub use requests::{DeleteApiKey, Elsewhere, IdempotencyKey, RegisterApiKey};
 pub use retry::{Clock, Retry};

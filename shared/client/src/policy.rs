@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::send::Call;
 use crate::{Answer, Client, Error};
@@ -81,6 +82,24 @@ pub struct PaymentDestination {
     /// From when payments may go to it, Unix milliseconds.
     pub active_from: u64,
     /// The number of the change that added it.
+    pub change: u64,
+}
+
+/// A permission to export one wallet's key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PermittedExport {
+    /// The wallet.
+    pub wallet_id: Uuid,
+    /// The address.
+    pub address: String,
+    /// The version of the wallet's shares. A refresh ends the permission.
+    pub share_version: u32,
+    /// The recipient's public key, a point of P-256 in hex.
+    pub recipient: String,
+    /// The end of the permission, Unix seconds.
+    pub until: u64,
+    /// The number of the change that allowed it.
     pub change: u64,
 }
 
@@ -176,6 +195,9 @@ pub struct PaymentPolicy {
     pub limits: Vec<PaymentLimit>,
     /// The destinations.
     pub destinations: Vec<PaymentDestination>,
+    /// The exports of wallets that may be made.
+    #[serde(default)]
+    pub exports: Vec<PermittedExport>,
     /// The changes that are not in effect yet.
     pub pending: Vec<PolicyChange>,
     /// Whether all payments are stopped.

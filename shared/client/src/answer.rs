@@ -60,9 +60,9 @@ pub struct Wallet {
     pub wallet_id: Uuid,
     /// Uncompressed SEC1, 130 hex digits without `0x`.
     pub public_key: String,
-    /// Whether the wallet's key was exported, so that another holder may have it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub exported: bool,
+    /// True if the wallet's key was exported, so that another holder may have it; else absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exported: Option<bool>,
 }
 
 /// A wallet in the list.

@@ -3,7 +3,7 @@
 //!
 //! A half is one scalar of 32 bytes. `2·p₁ − p₂` is the wallet's private key, so a record of one
 //! side alone reveals nothing about it. A scalar restores its side as a hollow share
-//! ([`crate::KeyShare::hollow`]), which never signs and becomes a share again with the next
+//! (`KeyShare::hollow`), which never signs and becomes a share again with the next
 //! refresh.
 
 mod half;

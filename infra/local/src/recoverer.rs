@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
 use domain::recovery::Verification;
+use hyperdex_cloud::names::{COSIGNER_RECOVERY_TABLE, RECOVERY_TABLE};
 use platform::items::{Item, StoreError, from_item};
 use platform::recovery::RecoveryTable;
 use protocol::recovery::{RecoveryRecord, Side};
@@ -12,6 +13,9 @@ use protocol::{Answer, Call, RecoveryAnswer, RecoveryCall, WalletKey};
 use serde::{Deserialize, Serialize};
 use shared::mpc::{CosignerClient, CosignerError};
 use shared::wallets::{Custody, ImportError};
+
+use crate::options::Options;
+use crate::routes::Endpoints;
 
 /// A request of an operator for one side.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -161,6 +165,21 @@ impl Recoverer {
         match cosigner.call(&key, self.random.bytes()?, Call::Recovery(call)).await? {
             Answer::Recovery(answer) => Ok(answer),
             _ => Err(CosignerError::Nonsense.into()),
+        }
+    }
+}
+
+impl Endpoints {
+    /// Returns what exports records and restores shares, of both sides.
+    #[must_use]
+    pub fn recoverer(&self, options: &Options) -> Recoverer {
+        let custody = self.custody_of(options, "operator");
+        let db = options.aws(&self.dynamodb, &self.kms, &self.lambda).dynamodb();
+        let table = |name| RecoveryTable::new(db.clone(), name);
+        Recoverer {
+            cosigner: Some((custody.cosigner.clone(), table(COSIGNER_RECOVERY_TABLE))),
+            endpoint: Some((Box::new(custody), table(RECOVERY_TABLE))),
+            random: options.random.clone(),
         }
     }
 }

@@ -10,13 +10,10 @@ use domain::money::Chains as Networks;
 use exchange_sim::chain::CHAIN_IDS;
 use get_apikey::GetApiKey;
 use hyperdex_cloud::cosigner::FUNCTION;
-use hyperdex_cloud::names::{
-    COSIGNER_RECOVERY_TABLE, LOCAL_DEPLOYMENT, RECOVERY_TABLE, WALLETS_TABLE,
-};
+use hyperdex_cloud::names::{LOCAL_DEPLOYMENT, RECOVERY_TABLE, WALLETS_TABLE};
 use list_deliveries::ListDeliveries;
 use list_tenant_keys::ListTenantKeys;
 use platform::aws::Aws;
-use platform::recovery::RecoveryTable;
 use publish_events::PublishEvents;
 use register_hyperliquid::RegisterHyperliquid;
 use replay_webhook::ReplayWebhook;
@@ -49,7 +46,6 @@ use crate::error::StartError;
 use crate::gateway::{gateway, known_paths};
 use crate::options::Options;
 use crate::payments::{self, Payments};
-use crate::recoverer::Recoverer;
 use crate::trading::{self, Traders};
 
 /// Addresses of the parts that the functions call.
@@ -107,19 +103,6 @@ impl Endpoints {
     #[must_use]
     pub fn policy_chain(&self, options: &Options, function: &str) -> PolicyChain {
         PolicyChain::new(self.custody_of(options, function).cosigner, options.clock.clone())
-    }
-
-    /// What exports records and restores shares, of both sides.
-    #[must_use]
-    pub fn recoverer(&self, options: &Options) -> Recoverer {
-        let custody = self.custody_of(options, "operator");
-        let db = options.aws(&self.dynamodb, &self.kms, &self.lambda).dynamodb();
-        let table = |name| RecoveryTable::new(db.clone(), name);
-        Recoverer {
-            cosigner: Some((custody.cosigner.clone(), table(COSIGNER_RECOVERY_TABLE))),
-            endpoint: Some((Box::new(custody), table(RECOVERY_TABLE))),
-            random: options.random.clone(),
-        }
     }
 
     /// What admits tenant keys by their records, with a client of its own.

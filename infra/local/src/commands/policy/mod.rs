@@ -225,7 +225,6 @@ impl Session<'_> {
             PolicyCommand::Keygen { .. } => Ok(()),
             PolicyCommand::Show { .. } => {
                 let state = self.service.state(tenant).await?;
-                // The API's key decides whose policy it is, not the option.
                 let whose = match self.service {
                     Service::Api(_) => "the tenant of HYPERDEX_API_KEY",
                     Service::Local(_) | Service::Cosigner(_) => tenant.as_str(),

@@ -50,8 +50,12 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     }
     say("the bare library and the service, alternating, one call at a time …");
     let world = World::start(Setup { counted: false, instances }).await?;
-    let turns = turns::measure(&world, &options).await?;
-    if options.ratios {
+    let turns = if options.signing {
+        turns::signatures_only(&world, &options).await?
+    } else {
+        turns::measure(&world, &options).await?
+    };
+    if options.ratios || options.signing {
         world.stop().await;
         say(&report::ratios(&machine, &turns));
         return Ok(());

@@ -13,10 +13,13 @@ pub struct BenchOptions {
     /// Measure only the bare library and the service, in three minutes, without writing a report
     #[arg(long, conflicts_with = "out")]
     pub(crate) ratios: bool,
+    /// Measure only signatures, in a minute, without writing a report
+    #[arg(long, conflicts_with_all = ["out", "ratios"])]
+    pub(crate) signing: bool,
     /// Measure only orders, in three minutes
     ///
     /// With --out, the command replaces only the tables of orders.
-    #[arg(long, conflicts_with = "ratios")]
+    #[arg(long, conflicts_with_all = ["ratios", "signing"])]
     pub(crate) trading: bool,
     /// Number of wallets in the largest table
     #[arg(long, default_value_t = 1_000_000)]

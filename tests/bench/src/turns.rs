@@ -82,6 +82,27 @@ pub(crate) async fn measure(world: &World, options: &BenchOptions) -> Result<Tur
     Ok(Turns(turns))
 }
 
+/// Measures signatures only: more of them in each turn, so that the resolution of processor times
+/// hardly counts.
+pub(crate) async fn signatures_only(
+    world: &World,
+    options: &BenchOptions,
+) -> Result<Turns, BenchError> {
+    let users = users("signing", 2);
+    drive(world, 2, jobs(&users, Job::create)).await?;
+    drive(world, 2, signatures(&users, options.or(20, 2))).await?;
+    let (_, mut key) = on_own_thread(bare::keygen).await?;
+    let (count, mut turns) = (options.or(100, 4), Vec::new());
+    for _ in 0..options.or(15, 1) {
+        let (bare, used) = on_own_thread(move || Ok((bare::signing(&key, count)?, key))).await?;
+        key = used;
+        let sign = drive(world, 1, signatures(&users, count.into())).await?;
+        let sign_by_two = drive(world, 2, signatures(&users, count.into())).await?;
+        turns.push(Sides { bare, alone: Alone { sign, sign_by_two, ..Alone::default() } });
+    }
+    Ok(Turns(turns))
+}
+
 /// Measures compared values directly after each other.
 async fn turn(world: &World, options: &BenchOptions, number: usize) -> Result<Sides, BenchError> {
     let users = users(&format!("alone_{number}"), 2);

@@ -150,7 +150,9 @@ pub struct PaymentTerms {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// Signatures over the text of an earlier response
-    /// [`Code::ApprovalRequired`](crate::Code::ApprovalRequired).
+    /// [`Code::ApprovalRequired`](crate::Code::ApprovalRequired). With
+    /// [`Code::ApprovalInvalid`](crate::Code::ApprovalInvalid), `data.rejected` of the response lists
+    /// those that do not count.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub approvals: Vec<PolicyApproval>,
 }

@@ -31,9 +31,9 @@ pub use messages::{
 pub use once::{OnceKey, OnceKeyError, UnusedKey};
 pub use parties::{parameters, party_1, party_2};
 pub use payment_messages::{
-    Charge, CountedState, FinishPayment, LimitScope, MAX_REFERENCE, OpenPayment, OpenPayments,
-    OutcomeReport, PaymentOrder, PaymentPrepared, PaymentRefusal, PreparePayment, ReportedOutcome,
-    SettlePayment, StartPayment,
+    ApprovalRejection, Charge, CountedState, FinishPayment, LimitScope, MAX_REFERENCE, OpenPayment,
+    OpenPayments, OutcomeReport, PaymentOrder, PaymentPrepared, PaymentRefusal, PreparePayment,
+    RejectedApproval, ReportedOutcome, SettlePayment, StartPayment,
 };
 pub use policy_messages::{PolicyAnswer, PolicyCall, PolicyFault};
 pub use recovery_messages::{

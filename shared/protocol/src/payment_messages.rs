@@ -281,6 +281,72 @@ pub enum PaymentRefusal {
     /// The report is about a payment that the cosigner has not signed, or it is not well formed.
     #[error("the cosigner has not signed this payment")]
     NotSigned,
+    /// The payment needs approvals of its own text, and approvals of the order do not count.
+    #[error("approvals of the payment do not count: {}", listed(.rejected))]
+    ApprovalInvalid {
+        /// The text to sign.
+        text: String,
+        /// The number of approvals.
+        threshold: u8,
+        /// The approvals that do not count, in the order of the request.
+        rejected: Vec<RejectedApproval>,
+    },
+}
+
+/// An approval that does not count.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RejectedApproval {
+    /// Its place in the request, from 0.
+    pub index: u32,
+    /// The approver's id that it states, at most 32 characters.
+    pub approver: String,
+    /// Why it does not count.
+    pub reason: ApprovalRejection,
+}
+
+impl std::fmt::Display for RejectedApproval {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { approver, reason, .. } = self;
+        match reason {
+            ApprovalRejection::UnknownApprover => write!(f, "{approver} is not an approver"),
+            ApprovalRejection::BadSignature => write!(f, "Invalid signature of {approver}"),
+            ApprovalRejection::Duplicate => write!(f, "{approver} has another approval"),
+            ApprovalRejection::Expired => write!(f, "The approval of {approver} has expired"),
+        }
+    }
+}
+
+/// Why an approval does not count.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ApprovalRejection {
+    /// The tenant has no approver of this id.
+    UnknownApprover,
+    /// The signature is not this approver's over the payment's text: it is damaged, or is for another
+    /// payment, change or deployment.
+    BadSignature,
+    /// An approval before it is of the same approver.
+    Duplicate,
+    /// The time of the text that it was made for has passed.
+    Expired,
+}
+
+impl ApprovalRejection {
+    /// Returns the reason as a stable name. Those of [`PolicyFault`](crate::PolicyFault) are the same.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::UnknownApprover => "UNKNOWN_APPROVER",
+            Self::BadSignature => "BAD_APPROVAL",
+            Self::Duplicate => "DUPLICATE",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
+/// Returns approvals in one line.
+fn listed(rejected: &[RejectedApproval]) -> String {
+    let texts: Vec<String> = rejected.iter().map(ToString::to_string).collect();
+    texts.join(", ")
 }
 
 /// Whose limit it is.
@@ -323,6 +389,7 @@ impl PaymentRefusal {
             Self::AccountNonceTaken { .. } => "ACCOUNT_NONCE_TAKEN",
             Self::PrepareAgain => "PREPARE_AGAIN",
             Self::NotSigned => "NOT_SIGNED",
+            Self::ApprovalInvalid { .. } => "APPROVAL_INVALID",
         }
     }
 }

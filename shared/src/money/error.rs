@@ -5,6 +5,7 @@ use domain::money::{PaymentError, PaymentId};
 use domain::random::RandomError;
 use platform::envelope::EnvelopeError;
 use platform::items::StoreError;
+use protocol::{ApprovalRejection, PaymentRefusal};
 
 use crate::evm::ChainError;
 use crate::exchanges::LookupError;
@@ -133,6 +134,23 @@ pub enum MoneyError {
     /// A value has no JSON form.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
+}
+
+impl MoneyError {
+    /// Returns the error of a request that has renewed the text to approve: its approvals were for the
+    /// text before it, whose time has passed.
+    pub(super) fn with_late_approvals(mut self) -> Self {
+        if let Self::Sign(PaySignError::Refused(PaymentRefusal::ApprovalInvalid {
+            rejected, ..
+        })) = &mut self
+        {
+            let is_bad = |reason| reason == ApprovalRejection::BadSignature;
+            for one in rejected.iter_mut().filter(|one| is_bad(one.reason)) {
+                one.reason = ApprovalRejection::Expired;
+            }
+        }
+        self
+    }
 }
 
 impl From<AskError> for MoneyError {

@@ -171,7 +171,8 @@ impl Payer {
         let order = PaymentOrder {
             id: payment_id(&account.tenant, account.wallet_id, venue, key)?,
             payment: quote.payment.clone(),
-            approvals: request.approvals.clone(),
+            // The text is new, so no approval is for it.
+            approvals: Vec::new(),
             not_after_s: self.tracker.now_ms() / 1_000 + APPROVAL_S,
         };
         let verdict = match self.custody.check_payment(&holder.wallet, &order).await {
@@ -207,7 +208,10 @@ impl Payer {
         let approve_until_s = if is_late { renewed } else { known.approve_until_s };
         let known = PaymentRecord { approve_until_s, ..known };
         match self.tracker.take_over(&holder.account, known).await? {
-            Some(record) => self.go_on(holder, record, request, false, until_ms).await,
+            Some(record) => {
+                let paid = self.go_on(holder, record, request, false, until_ms).await;
+                if is_late { paid.map_err(MoneyError::with_late_approvals) } else { paid }
+            }
             None => Err(MoneyError::InProgress { id, retry_after_s: 1 }),
         }
     }
@@ -317,7 +321,9 @@ impl Payer {
 /// account's nonce.
 const fn is_dropped(error: &PaySignError, is_new: bool) -> bool {
     match error {
-        PaySignError::Refused(PaymentRefusal::ApprovalRequired { .. }) => false,
+        PaySignError::Refused(
+            PaymentRefusal::ApprovalRequired { .. } | PaymentRefusal::ApprovalInvalid { .. },
+        ) => false,
         PaySignError::Refused(PaymentRefusal::AccountNonceTaken { .. }) => true,
         PaySignError::Refused(_) => is_new,
         PaySignError::Held(_) | PaySignError::Sign(_) | PaySignError::Nonsense => false,

@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use base64_simd::URL_SAFE_NO_PAD;
 use domain::policy::{Approval, Approver, Authority, Signature, WebAuthnOrigin};
+use protocol::{ApprovalRejection, RejectedApproval};
 use serde::Deserialize;
 
 /// Why an approval does not count.
@@ -36,26 +37,76 @@ pub(crate) fn check(
 /// The most approvals of one text: an authority has at most as many approvers.
 const MAX_APPROVALS: usize = 16;
 
-/// Returns whether approvals are few, and each approver's own.
-pub(crate) fn are_distinct(approvals: &[Approval]) -> bool {
-    let mut names: Vec<&str> =
-        approvals.iter().map(|approval| approval.approver.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    names.len() == approvals.len() && names.len() <= MAX_APPROVALS
+/// Returns whether approvals are few enough to verify: each one costs a verification.
+pub(crate) const fn are_few(approvals: &[Approval]) -> bool {
+    approvals.len() <= MAX_APPROVALS
 }
 
-/// Returns whether enough different approvers have signed a text. Approvals that do not count are
-/// ignored.
-pub(crate) fn quorum(authority: &Authority, text: &str, approvals: &[Approval]) -> bool {
-    let mut signers: Vec<&str> = approvals
-        .iter()
-        .filter(|approval| check(authority, text, approval).is_ok())
-        .map(|approval| approval.approver.as_str())
-        .collect();
-    signers.sort_unstable();
-    signers.dedup();
-    signers.len() >= usize::from(authority.threshold)
+/// Returns the first approval of an approver that has one before it.
+pub(crate) fn duplicate(approvals: &[Approval]) -> Option<&Approval> {
+    let mut places = approvals.iter().enumerate();
+    let found = places.find(|(place, approval)| is_repeated(approvals, *place, approval));
+    found.map(|(_, approval)| approval)
+}
+
+fn is_repeated(approvals: &[Approval], place: usize, approval: &Approval) -> bool {
+    approvals.iter().take(place).any(|other| other.approver == approval.approver)
+}
+
+/// Returns an approver's id as a caller stated it, with a limited length.
+pub(crate) fn stated_id(approval: &Approval) -> String {
+    approval.approver.chars().take(32).collect()
+}
+
+/// The approvals of a text after their check.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    /// The approvers whose approvals count, in the order of their ids.
+    pub(crate) approvers: Vec<String>,
+    /// The approvals that do not count.
+    pub(crate) rejected: Vec<RejectedApproval>,
+}
+
+impl Checked {
+    /// Checks approvals of a text. The same approver counts once.
+    pub(crate) fn of(authority: &Authority, text: &str, approvals: &[Approval]) -> Self {
+        let (mut approvers, mut rejected) = (Vec::new(), Vec::new());
+        for (place, approval) in approvals.iter().enumerate() {
+            let found = if is_repeated(approvals, place, approval) {
+                Err(ApprovalRejection::Duplicate)
+            } else {
+                check(authority, text, approval).map_err(|fault| match fault {
+                    ApprovalFault::Unknown => ApprovalRejection::UnknownApprover,
+                    ApprovalFault::Invalid => ApprovalRejection::BadSignature,
+                })
+            };
+            match found {
+                Ok(()) => approvers.push(approval.approver.clone()),
+                Err(reason) => rejected.push(rejection(place, approval, reason)),
+            }
+        }
+        approvers.sort_unstable();
+        Self { approvers, rejected }
+    }
+
+    /// Returns whether enough approvers have signed, each of them once. Approvals of strangers and
+    /// invalid ones are ignored.
+    pub(crate) fn suffice(&self, authority: &Authority) -> bool {
+        let is_repeated = |one: &RejectedApproval| one.reason == ApprovalRejection::Duplicate;
+        self.approvers.len() >= usize::from(authority.threshold)
+            && !self.rejected.iter().any(is_repeated)
+    }
+}
+
+/// Returns all approvals of a text whose time has passed.
+pub(crate) fn expired(approvals: &[Approval]) -> Vec<RejectedApproval> {
+    let late = |(place, approval)| rejection(place, approval, ApprovalRejection::Expired);
+    approvals.iter().enumerate().map(late).collect()
+}
+
+fn rejection(place: usize, approval: &Approval, reason: ApprovalRejection) -> RejectedApproval {
+    let index = u32::try_from(place).unwrap_or(u32::MAX);
+    RejectedApproval { index, approver: stated_id(approval), reason }
 }
 
 /// Returns whether every approver's key is a point of the curve. A key that can never sign would
@@ -197,11 +248,35 @@ pub(crate) mod tests {
     fn quorum_counts_each_approver_once() {
         let (alice, bob, eve) = (Signer::new("alice"), Signer::new("bob"), Signer::new("eve"));
         let both = authority(2, &[&alice, &bob]);
-        let twice = [alice.sign("t"), alice.sign("t"), eve.sign("t")];
-        assert!(!quorum(&both, "t", &twice));
-        assert!(quorum(&both, "t", &[alice.sign("t"), bob.sign("t")]));
-        assert!(!quorum(&both, "t", &[alice.sign("t"), bob.sign("other")]));
-        assert!(!quorum(&both, "t", &[]));
+        let suffice = |approvals: &[Approval]| Checked::of(&both, "t", approvals).suffice(&both);
+        assert!(!suffice(&[alice.sign("t"), alice.sign("t"), eve.sign("t")]));
+        assert!(!suffice(&[alice.sign("t"), bob.sign("t"), bob.sign("t")]));
+        assert!(suffice(&[bob.sign("t"), alice.sign("t")]));
+        assert!(suffice(&[alice.sign("t"), eve.sign("t"), bob.sign("t")]));
+        assert!(!suffice(&[alice.sign("t"), bob.sign("other")]));
+        assert!(!suffice(&[]));
+    }
+
+    #[test]
+    fn rejected_approvals_have_their_place_and_reason() {
+        let (alice, bob, eve) = (Signer::new("alice"), Signer::new("bob"), Signer::new("eve"));
+        let both = authority(2, &[&alice, &bob]);
+        let mut stranger = eve.sign("t");
+        stranger.approver = "e".repeat(100);
+        let approvals = [alice.sign("t"), stranger, bob.sign("other"), alice.sign("t")];
+        let Checked { approvers, rejected } = Checked::of(&both, "t", &approvals);
+        assert_eq!(approvers, ["alice"]);
+        let found: Vec<_> =
+            rejected.iter().map(|one| (one.index, one.approver.as_str(), one.reason)).collect();
+        let long = "e".repeat(32);
+        let want = [
+            (1, long.as_str(), ApprovalRejection::UnknownApprover),
+            (2, "bob", ApprovalRejection::BadSignature),
+            (3, "alice", ApprovalRejection::Duplicate),
+        ];
+        assert_eq!(found, want);
+        assert_eq!(duplicate(&approvals), Some(&approvals[3]));
+        assert_eq!(duplicate(&approvals[..3]), None);
     }
 
     #[test]

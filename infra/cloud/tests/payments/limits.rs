@@ -1,6 +1,6 @@
 //! Destinations, limits, approvals and freezes.
 
-use protocol::{CountedState, LimitScope, PaymentRefusal, Refusal};
+use protocol::{ApprovalRejection, CountedState, LimitScope, PaymentRefusal, Refusal};
 use serde_json::json;
 
 use crate::orders::{aster, move_own, order, send, transfer, withdraw};
@@ -151,24 +151,45 @@ async fn payments_split_below_approve_above_need_approvals() {
     assert!(text.contains("\"amount\":\"2\"") && text.contains("\n3\n"), "{text}");
 
     // One of two approvers, and the same one twice.
-    for approvers in [&[0][..], &[0, 0]] {
-        let one = stack.approved(small.clone(), approvers).await;
-        let refused = stack.pay(&one).await;
-        assert!(matches!(refused, Err(PaymentRefusal::ApprovalRequired { .. })), "{refused:?}");
-    }
+    let one = stack.approved(small.clone(), &[0]).await;
+    let refused = stack.pay(&one).await;
+    assert!(matches!(refused, Err(PaymentRefusal::ApprovalRequired { .. })), "{refused:?}");
+    let twice = stack.approved(small.clone(), &[0, 0]).await;
+    let name = twice.approvals[0].approver.clone();
+    let repeated = (1, name.as_str(), ApprovalRejection::Duplicate);
+    assert_rejected(stack.pay(&twice).await, &[repeated]);
     // Another amount after the approval.
     let approved = stack.approved(small.clone(), &[0, 1]).await;
     let mut changed = approved.clone();
     changed.payment = withdraw("20");
     changed.id = "4".parse().unwrap();
-    let refused = stack.pay(&changed).await;
-    assert!(matches!(refused, Err(PaymentRefusal::ApprovalRequired { .. })), "{refused:?}");
+    let names: Vec<String> = approved.approvals.iter().map(|it| it.approver.clone()).collect();
+    let bad = ApprovalRejection::BadSignature;
+    let both = [(0, names[0].as_str(), bad), (1, names[1].as_str(), bad)];
+    assert_rejected(stack.pay(&changed).await, &both);
     // The same payment under another id.
     let mut again = approved.clone();
     again.id = "5".parse().unwrap();
-    let refused = stack.pay(&again).await;
-    assert!(matches!(refused, Err(PaymentRefusal::ApprovalRequired { .. })), "{refused:?}");
+    assert_rejected(stack.pay(&again).await, &both);
+    // A stranger's approval next to one of the two.
+    let mut strange = approved.clone();
+    strange.approvals[0].approver = "eve".to_owned();
+    let unknown = (0, "eve", ApprovalRejection::UnknownApprover);
+    assert_rejected(stack.pay(&strange).await, &[unknown]);
     stack.pay(&approved).await.unwrap();
+}
+
+fn assert_rejected(
+    result: Result<impl std::fmt::Debug, PaymentRefusal>,
+    want: &[(u32, &str, ApprovalRejection)],
+) {
+    let Err(PaymentRefusal::ApprovalInvalid { text, threshold: 2, rejected }) = result else {
+        panic!("expected approvals that do not count: {result:?}")
+    };
+    assert!(text.starts_with("HyperDEX Keys payment"), "{text}");
+    let found: Vec<_> =
+        rejected.iter().map(|one| (one.index, one.approver.as_str(), one.reason)).collect();
+    assert_eq!(found, want);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,8 +197,10 @@ async fn approval_after_its_time_does_not_count() {
     let stack = Stack::new().await;
     let order = stack.approved(order("1", withdraw("95")), &[0, 1]).await;
     stack.pass_ms(2 * HOUR_MS);
-    let refused = stack.pay(&order).await;
-    assert!(matches!(refused, Err(PaymentRefusal::ApprovalRequired { .. })), "{refused:?}");
+    let names: Vec<String> = order.approvals.iter().map(|it| it.approver.clone()).collect();
+    let late = ApprovalRejection::Expired;
+    let both = [(0, names[0].as_str(), late), (1, names[1].as_str(), late)];
+    assert_rejected(stack.pay(&order).await, &both);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use domain::policy::{Amount, AssetId, Venue};
 use http::{HeaderMap, Uri};
 use platform::items::StoreError;
 use platform::networks::Networks;
-use protocol::{LimitScope, PaymentRefusal};
+use protocol::{ApprovalRejection, LimitScope, PaymentRefusal, RejectedApproval};
 use shared::api::body::JsonBody;
 use shared::api::error::ApiError;
 use shared::api::money::payment_error;
@@ -106,6 +106,17 @@ fn refusals() -> Vec<PaymentRefusal> {
         let (left, scope) = (Amount::ZERO, LimitScope::Wallet);
         refusals.push(PaymentRefusal::LimitExceeded { asset, scope, left, payments_left: 3 });
     }
+    let reasons = [
+        ApprovalRejection::UnknownApprover,
+        ApprovalRejection::BadSignature,
+        ApprovalRejection::Duplicate,
+        ApprovalRejection::Expired,
+    ];
+    refusals.extend(reasons.map(|reason| PaymentRefusal::ApprovalInvalid {
+        text: "HyperDEX Keys payment\n…".to_owned(),
+        threshold: 2,
+        rejected: vec![RejectedApproval { index: 0, approver: "alice".to_owned(), reason }],
+    }));
     refusals
 }
 

@@ -20,7 +20,8 @@ use crate::tags::Tag;
 const PAYS: &str = "A retry with the same Idempotency-Key and body pays once and returns the payment. \
                     With dryRun, returns fees, arrival and the policy's verdict, and signs nothing. \
                     Above a limit of the tenant's policy the call fails with 409 APPROVAL_REQUIRED \
-                    and the text that approvers sign.";
+                    and the text that approvers sign. Approvals that do not count are listed in \
+                    422 APPROVAL_INVALID.";
 
 /// Returns the operations on payments.
 pub(super) fn all() -> Vec<Operation> {

@@ -1,7 +1,7 @@
 //! API errors of payments.
 
 use domain::money::PaymentId;
-use protocol::PaymentRefusal;
+use protocol::{PaymentRefusal, RejectedApproval};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
@@ -202,7 +202,8 @@ fn sign_error(error: PaySignError) -> ApiError {
     }
 }
 
-/// The text that approvers sign, how many must, and two lines of the text for their tools.
+/// The text that approvers sign, how many must, two lines of the text for their tools, and the
+/// approvals of the request that do not count.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ToApprove<'a> {
@@ -210,14 +211,42 @@ struct ToApprove<'a> {
     threshold: u8,
     payment_id: Option<&'a str>,
     not_after: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejected: Vec<Rejected<'a>>,
+}
+
+/// An approval that does not count.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rejected<'a> {
+    index: u32,
+    approver: &'a str,
+    reason: &'static str,
 }
 
 impl<'a> ToApprove<'a> {
-    fn new(text: &'a str, threshold: u8) -> Self {
+    fn new(text: &'a str, threshold: u8, rejected: &'a [RejectedApproval]) -> Self {
         let payment_id = text.lines().nth(4);
         let not_after = text.lines().nth(6).and_then(|line| line.parse().ok());
-        Self { text, threshold, payment_id, not_after }
+        let rejected = rejected.iter().map(|one| Rejected {
+            index: one.index,
+            approver: &one.approver,
+            reason: one.reason.name(),
+        });
+        Self { text, threshold, payment_id, not_after, rejected: rejected.collect() }
     }
+}
+
+/// Returns the error of a payment with approvals that do not count.
+fn approval_invalid(text: &str, threshold: u8, rejected: &[RejectedApproval]) -> ApiError {
+    let error: Vec<String> = rejected.iter().map(ToString::to_string).collect();
+    let data = to_raw_value(&ToApprove::new(text, threshold, rejected)).ok();
+    ApiError::new(422, "APPROVAL_INVALID", error.join(", "))
+        .advise(
+            "Replace the approvals in data.rejected by signatures of the text in data, one of each \
+             approver. Then retry the call with the same body and the same Idempotency-Key.",
+        )
+        .detail(|details| details.data = data)
 }
 
 /// What is left of a limit.
@@ -238,8 +267,11 @@ struct ActiveFrom {
 }
 
 fn policy_refused(refusal: &PaymentRefusal) -> ApiError {
+    if let PaymentRefusal::ApprovalInvalid { text, threshold, rejected } = refusal {
+        return approval_invalid(text, *threshold, rejected);
+    }
     if let PaymentRefusal::ApprovalRequired { text, threshold } = refusal {
-        let data = to_raw_value(&ToApprove::new(text, *threshold)).ok();
+        let data = to_raw_value(&ToApprove::new(text, *threshold, &[])).ok();
         return ApiError::new(409, "APPROVAL_REQUIRED", "The payment needs approvals")
             .advise(
                 "Have approvers sign the text in data. Then retry the call with the same body, the \
@@ -270,6 +302,7 @@ fn policy_refused(refusal: &PaymentRefusal) -> ApiError {
         }
         PaymentRefusal::NotAllowed(_)
         | PaymentRefusal::ApprovalRequired { .. }
+        | PaymentRefusal::ApprovalInvalid { .. }
         | PaymentRefusal::NotSigned => "Change the payment, or contact the operator.",
     };
     let data = match refusal {

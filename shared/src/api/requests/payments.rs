@@ -8,6 +8,7 @@ use http::{HeaderMap, Uri};
 use super::payment_schemas::{
     SendTokens, TransferAtHyperliquid, WithdrawFromAster, WithdrawFromHyperliquid,
 };
+use super::policy_chain::checked;
 use crate::api::body::JsonBody;
 use crate::api::error::ApiError;
 use crate::api::wallet_names::WalletNames;
@@ -238,7 +239,10 @@ fn approvals(body: &JsonBody) -> Result<Vec<Approval>, ApiError> {
     };
     let Some(value) = body.value("approvals") else { return Ok(Vec::new()) };
     let approvals: Vec<Approval> = serde_json::from_value(value.clone()).map_err(|_| wrong())?;
-    if approvals.len() > MAX_APPROVALS { Err(wrong()) } else { Ok(approvals) }
+    if approvals.len() > MAX_APPROVALS {
+        return Err(wrong());
+    }
+    approvals.into_iter().map(|approval| checked(approval, "approvals")).collect()
 }
 
 #[cfg(test)]
@@ -334,5 +338,14 @@ mod tests {
         let Wanted::MoveHyperliquid(wanted) = request.wanted else { panic!() };
         assert_eq!((wanted.from, wanted.to), (Some(Dex::perps()), Some(Dex::spot())));
         assert_eq!(request.approvals.len(), 1);
+        for (approver, der, named) in
+            [("Alice", "00".to_owned(), "approver"), ("a", "0".repeat(5_000), "approvals")]
+        {
+            let mut value = value.clone();
+            value["approvals"] = json!([{ "approver": approver, "signature": { "der": der } }]);
+            let parts = (&HeaderMap::new(), &Uri::default(), &body(&value));
+            let error = PayRequest::transfer_hyperliquid(parts, None).unwrap_err();
+            assert!(error.status == 400 && error.error.contains(named), "{approver}");
+        }
     }
 }

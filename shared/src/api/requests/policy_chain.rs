@@ -267,7 +267,11 @@ fn hash(text: &str) -> Result<String, ApiError> {
     Err(ApiError::bad_request("previousHash must have 64 lower-case hex digits"))
 }
 
-fn checked(approval: Approval, field: &'static str) -> Result<Approval, ApiError> {
+/// Checks the form of an approval.
+///
+/// # Errors
+/// 400, naming the field.
+pub(super) fn checked(approval: Approval, field: &'static str) -> Result<Approval, ApiError> {
     let is_id = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let id = &approval.approver;
     if !(1..=32).contains(&id.len()) || !id.bytes().all(is_id) {

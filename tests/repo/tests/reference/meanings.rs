@@ -206,7 +206,8 @@ pub(super) const MEANINGS: &[(&[u16], &str, &str)] = &[
     (
         &[422],
         "APPROVAL_INVALID",
-        "a signature is not an approver's over the text of this change, tenant and policy chain",
+        "a signature is not an approver's over the text of this change or payment, tenant and policy \
+         chain; for a payment, `data` has the text, and `data.rejected` each approval that does not count",
     ),
     (
         &[422],

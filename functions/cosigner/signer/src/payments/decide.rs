@@ -10,7 +10,7 @@ use super::nonce::{Hold, Holder, nonce_key};
 use super::record::{Withdrawal, damaged, open_item, put_new, put_version, withdrawal_key};
 use super::spent::{Spent, tenant_spent, wallet_spent};
 use super::terms::Terms;
-use crate::approval;
+use crate::approval::{self, Checked};
 use crate::party::{CallError, Cosigner};
 use crate::policy_chain::{ActiveLimit, View};
 
@@ -214,7 +214,8 @@ impl Known {
         Ok((spent, changes, is_above))
     }
 
-    /// Requires enough approvals of the payment's own text, and returns who gave them.
+    /// Requires enough approvals of the payment's own text, and returns who gave them. A refusal names
+    /// the approvals that do not count.
     fn approvers(
         &self,
         key: &WalletKey,
@@ -232,19 +233,26 @@ impl Known {
         let text =
             payment_text(chain_id, &key.tenant, wallet_id, id.as_str(), payment, not_after_s)
                 .map_err(damaged)?;
-        // Each one costs a verification.
-        let is_given = is_given && approval::are_distinct(approvals);
-        if !is_given || !approval::quorum(authority, &text, approvals) {
-            let threshold = authority.threshold;
-            return Err(CallError::Refused(
-                PaymentRefusal::ApprovalRequired { text, threshold }.into(),
-            ));
-        }
-        let valid = approvals.iter().filter(|one| approval::check(authority, &text, one).is_ok());
-        let mut approvers: Vec<String> = valid.map(|one| one.approver.clone()).collect();
-        approvers.sort_unstable();
-        approvers.dedup();
-        Ok(approvers)
+        let threshold = authority.threshold;
+        let (are_few, is_late) =
+            (approval::are_few(approvals), (1..now_s).contains(&order.not_after_s));
+        let rejected = if is_given && are_few {
+            let checked = Checked::of(authority, &text, approvals);
+            if checked.suffice(authority) {
+                return Ok(checked.approvers);
+            }
+            checked.rejected
+        } else if is_late && are_few {
+            approval::expired(approvals)
+        } else {
+            Vec::new()
+        };
+        let refusal = if rejected.is_empty() {
+            PaymentRefusal::ApprovalRequired { text, threshold }
+        } else {
+            PaymentRefusal::ApprovalInvalid { text, threshold, rejected }
+        };
+        Err(CallError::Refused(refusal.into()))
     }
 
     /// Returns the writes that count a payment.

@@ -87,8 +87,13 @@ impl Chain {
             approvals: Vec::new(),
             effective_at_ms: None,
         };
-        if !approval::are_distinct(approvals) {
+        if !approval::are_few(approvals) {
             return Err(PolicyFault::Invalid("a change has one approval of each approver".into()));
+        }
+        if let Some(repeated) = approval::duplicate(approvals) {
+            let approver = approval::stated_id(repeated);
+            let text = format!("approver {approver} has more than one approval");
+            return Err(PolicyFault::Invalid(text));
         }
         for approval in approvals {
             self.add(&mut pending, case, &authority, approval)?;
@@ -258,7 +263,8 @@ impl Chain {
         let own = authority.approver(&approval.approver);
         let other = self.authority(other, case.rules);
         if own.is_some_and(|own| other.is_some_and(|other| other.has_key(&own.public_key))) {
-            let text = "the approver's key belongs to both authorities".to_owned();
+            let approver = &approval.approver;
+            let text = format!("the key of approver {approver} belongs to both authorities");
             return Err(PolicyFault::Invalid(text));
         }
         pending.add(case, authority, approval)
@@ -284,10 +290,10 @@ impl Pending {
             &self.change,
             self.not_after_s,
         );
-        let named = || approval.approver.chars().take(32).collect::<String>();
+        let approver = || approval::stated_id(approval);
         approval::check(authority, &text, approval).map_err(|fault| match fault {
-            ApprovalFault::Unknown => PolicyFault::UnknownApprover { approver: named() },
-            ApprovalFault::Invalid => PolicyFault::BadApproval { approver: named() },
+            ApprovalFault::Unknown => PolicyFault::UnknownApprover { approver: approver() },
+            ApprovalFault::Invalid => PolicyFault::BadApproval { approver: approver() },
         })?;
         let public_key = authority.approver(&approval.approver).map(|it| it.public_key.clone());
         self.approvals.retain(|held| held.approver != approval.approver);

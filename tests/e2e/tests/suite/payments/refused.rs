@@ -89,15 +89,28 @@ async fn payment_above_approve_above_waits_for_approvers() {
         let text = asked.text("/data/text").to_owned();
         let sign = |place: usize| json!(scene.approvers.sign(place, &text));
         let mut body = place.body(USER, "1500");
-        for approvals in [json!([sign(0)]), json!([sign(0), sign(0)])] {
-            body["approvals"] = approvals;
+        body["approvals"] = json!([sign(0)]);
+        let refused = till.pay_with(app, place, &key, &body).await;
+        assert_eq!(refused.text("/code"), "APPROVAL_REQUIRED", "{refused:?}");
+        let forged = json!(scene.approvers.sign(1, "another text"));
+        let mut stranger = sign(1);
+        stranger["approver"] = json!("eve");
+        for (second, reason) in
+            [(sign(0), "DUPLICATE"), (forged, "BAD_APPROVAL"), (stranger, "UNKNOWN_APPROVER")]
+        {
+            let approver = second["approver"].clone();
+            body["approvals"] = json!([sign(0), second]);
             let refused = till.pay_with(app, place, &key, &body).await;
-            assert_eq!(refused.text("/code"), "APPROVAL_REQUIRED", "{refused:?}");
+            assert_eq!((refused.status, refused.text("/code")), (422, "APPROVAL_INVALID"));
+            let want = json!([{ "index": 1, "approver": approver, "reason": reason }]);
+            assert_eq!(refused.body["data"]["rejected"], want, "{refused:?}");
+            // The text does not change.
+            assert_eq!(refused.text("/data/text"), text, "{refused:?}");
         }
         // The approvals are for this payment under this key alone.
         body["approvals"] = json!([sign(0), sign(1)]);
         let other = till.pay_with(app, place, &format!("{key}-2"), &body).await;
-        assert_eq!(other.text("/code"), "APPROVAL_REQUIRED", "{other:?}");
+        assert_eq!(other.text("/code"), "APPROVAL_INVALID", "{other:?}");
         assert_eq!(till.total(app, place), 0, "{place:?}");
         let made = till.pay_with(app, place, &key, &body).await;
         assert!(matches!(made.status, 200 | 202), "{place:?}: {made:?}");
@@ -113,8 +126,13 @@ async fn late_approvals_sign_a_new_text() {
     let mut body = place.body(USER, "1500");
     let first = till.pay_with(app, place, "late", &body).await;
     assert_eq!(first.text("/code"), "APPROVAL_REQUIRED", "{first:?}");
+    let late = json!([scene.approvers.sign(0, first.text("/data/text"))]);
     app.clock.advance_ms(25 * 3_600_000);
+    body["approvals"] = late.clone();
     let asked = till.pay_with(app, place, "late", &body).await;
+    assert_eq!((asked.status, asked.text("/code")), (422, "APPROVAL_INVALID"), "{asked:?}");
+    let rejected = json!([{ "index": 0, "approver": late[0]["approver"], "reason": "EXPIRED" }]);
+    assert_eq!(asked.body["data"]["rejected"], rejected, "{asked:?}");
     let text = asked.text("/data/text");
     assert_ne!(text, first.text("/data/text"));
     body["approvals"] = json!([scene.approvers.sign(0, text), scene.approvers.sign(1, text)]);

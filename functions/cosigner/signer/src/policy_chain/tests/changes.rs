@@ -331,7 +331,8 @@ fn stolen_key_makes_twenty_records_in_an_hour() {
 fn more_approvals_than_approvers_are_refused() {
     let mut world = World::new();
     let mut twice = world.proposal(&add(), &["alice", "alice"]);
-    assert!(matches!(world.act(&Action::Propose(twice.clone())), Err(PolicyFault::Invalid(_))));
+    let repeated = PolicyFault::Invalid("approver alice has more than one approval".to_owned());
+    assert_eq!(world.act(&Action::Propose(twice.clone())), Err(repeated));
     twice.approvals = (0..17)
         .map(|number| Approval { approver: format!("a{number}"), ..twice.approvals[0].clone() })
         .collect();

@@ -86,12 +86,15 @@ impl ClientOrderId {
     pub fn is_reserved(&self) -> bool {
         let is_exchange_id =
             |exchange| ExchangeOrderId::parse(exchange, &self.0.to_ascii_lowercase()).is_some();
+        Self::is_of_others(&self.0) || Exchange::ALL.into_iter().any(is_exchange_id)
+    }
+
+    /// Returns whether a text has the form of [`ClientOrderId::of_exchange_order`].
+    #[must_use]
+    pub fn is_of_others(text: &str) -> bool {
         let is_letter = |byte: u8| LETTERS.contains(&byte);
-        let is_of_others = self
-            .0
-            .strip_prefix(OF_OTHERS)
-            .is_some_and(|letters| letters.len() == HASH_LETTERS && letters.bytes().all(is_letter));
-        is_of_others || Exchange::ALL.into_iter().any(is_exchange_id)
+        text.strip_prefix(OF_OTHERS)
+            .is_some_and(|letters| letters.len() == HASH_LETTERS && letters.bytes().all(is_letter))
     }
 
     /// Returns the text.

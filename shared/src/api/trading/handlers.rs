@@ -186,23 +186,34 @@ pub fn modify_order(
     body: JsonBody,
 ) -> Handled<Json<DataBody<OrderData>>> {
     Box::pin(async move {
-        let order = order_name(&order)?;
+        let name = order_name(&order)?;
         let ModifyOrder { wallet_id_or_address, price, quantity, symbol } =
             ModifyOrder::read(&headers, &uri, &body)?;
         let wallet = wallet_of(&trader, &caller, wallet_id_or_address).await?;
         let change = ChangeRequest { price, quantity };
-        let changed = trader.modify(&caller, &wallet, &order, &change, symbol.as_ref()).await;
-        respond_order(&trader, Action::Modify, changed)
+        let changed = trader.modify(&caller, &wallet, &name, &change, symbol.as_ref()).await;
+        respond_order(&trader, Action::Modify, &order, changed)
     })
 }
 
-/// Returns the response to an operation on one order.
+/// Returns the response to an operation on the order that the caller calls `name`.
 fn respond_order(
     trader: &Trader,
     action: Action,
+    name: &str,
     order: Result<OrderView, TradeError>,
 ) -> Result<Json<DataBody<OrderData>>, ApiError> {
-    Ok(respond(trader, done(trader, action, order)?.into()))
+    let order = done(trader, action, order).map_err(|error| with_given_id(error, name))?;
+    Ok(respond(trader, order.into()))
+}
+
+/// Replaces the internal id of an order that the service did not place by the caller's name of it.
+fn with_given_id(mut error: ApiError, name: &str) -> ApiError {
+    let id = error.details.as_mut().and_then(|details| details.client_order_id.as_mut());
+    if let Some(id) = id.filter(|id| ClientOrderId::is_of_others(id)) {
+        *id = name.to_owned();
+    }
+    error
 }
 
 /// `DELETE /api/trading/{exchange}/orders/{orderId}`: cancels an open order.
@@ -218,11 +229,11 @@ pub fn cancel_order(
     body: JsonBody,
 ) -> Handled<Json<DataBody<OrderData>>> {
     Box::pin(async move {
-        let order = order_name(&order)?;
+        let name = order_name(&order)?;
         let CancelOrders { names, symbol } = CancelOrders::read(&headers, &uri, &body)?;
         let wallet = wallet_of(&trader, &caller, names).await?;
-        let canceled = trader.cancel(&caller, &wallet, &order, symbol.as_ref()).await;
-        respond_order(&trader, Action::Cancel, canceled)
+        let canceled = trader.cancel(&caller, &wallet, &name, symbol.as_ref()).await;
+        respond_order(&trader, Action::Cancel, &order, canceled)
     })
 }
 
@@ -278,10 +289,10 @@ pub fn order_status(
     uri: Uri,
 ) -> Handled<Json<DataBody<OrderData>>> {
     Box::pin(async move {
-        let order = order_name(&order)?;
+        let name = order_name(&order)?;
         let (names, symbol) = orders_in_query(&headers, &uri)?;
         let wallet = wallet_of(&trader, &caller, names).await?;
-        let order = trader.status(&caller, &wallet, &order, symbol.as_ref()).await;
-        respond_order(&trader, Action::Status, order)
+        let found = trader.status(&caller, &wallet, &name, symbol.as_ref()).await;
+        respond_order(&trader, Action::Status, &order, found)
     })
 }

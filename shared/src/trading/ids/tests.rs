@@ -93,7 +93,8 @@ fn id_with_the_form_of_another_id_is_reserved() {
         }
     }
     let of_others = ClientOrderId::of_exchange_order("BTCUSDT", 7);
-    assert!(of_others.is_reserved());
+    assert!(of_others.is_reserved() && ClientOrderId::is_of_others(of_others.as_str()));
+    assert!(!ClientOrderId::is_of_others("hdo-1") && !ClientOrderId::is_of_others("7"));
     assert_eq!(of_others, of_others.as_str().parse().unwrap());
     assert_ne!(of_others, ClientOrderId::of_exchange_order("ETHUSDT", 7));
     assert_ne!(of_others, ClientOrderId::of_exchange_order("BTCUSDT", 8));

@@ -225,6 +225,14 @@ async fn changed_order_of_another_client_keeps_its_id() {
     for reply in [changed, status] {
         assert_eq!(reply.text("/data/clientOrderId"), index, "{reply:?}");
     }
+    // So do errors: they have the id of the request.
+    for name in [id, index.as_str()] {
+        let high = r#"{"code":21733,"message":"order price flagged as an accidental price"}"#;
+        app.stack.lighter_sim.fail_next("modifyOrder", Fault::Status(400, high.into()));
+        let change = json!({ "price": "58500", "quantity": "0.02" });
+        let refused = send(&app, Method::PUT, &format!("orders/{name}"), Some(change)).await;
+        assert_eq!((refused.status, refused.text("/clientOrderId")), (422, name), "{refused:?}");
+    }
 }
 
 #[tokio::test]

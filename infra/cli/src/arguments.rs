@@ -126,8 +126,9 @@ pub(crate) struct Serve {
     aster_weight_per_minute: Option<u64>,
     /// Requests to Lighter per minute, or weight if above 60
     ///
-    /// Up to 60 it counts requests, as for a standard account. Above 60 it counts the weight of a premium
-    /// account: 6 for each order that is sent, and 100 to 300 for each question. Use at least 1000 then.
+    /// From 20 to 60 it counts requests, as for a standard account. From 1000 on it counts the weight of a
+    /// premium account: 6 for each order that is sent, and 100 to 300 for each question. Other values are
+    /// refused: the largest call would not fit.
     #[arg(long, env = "LIGHTER_WEIGHT_PER_MINUTE", value_parser = clap::value_parser!(u64).range(20..))]
     lighter_weight_per_minute: Option<u64>,
     /// Percent of an exchange's weight for one tenant alone
@@ -271,6 +272,7 @@ impl Serve {
         if let Some(percent) = self.tenant_budget_percent {
             budget.tenant_percent = percent;
         }
+        budget.check()?;
         options.recovery = RecoveryOptions::of(&self.recovery_keys).map_err(|_| {
             let want = "at most two different recovery keys of each side";
             ConfigError::Invalid { name: "RECOVERY_KEYS", want }

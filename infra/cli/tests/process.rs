@@ -197,6 +197,8 @@ fn failed_start_prints_one_line() {
         (["--aster-url", "https://fapi.asterdex.com", "--aster-chain", "Testnet"], "ASTER_URL"),
         (["--aster-chain", "Testnet", "--aster-agent-chain-id", "1666"], "ASTER_AGENT_CHAIN_ID"),
         (["--aster-agent-chain-id", "56", "--port", "0"], "ASTER_AGENT_CHAIN_ID"),
+        (["--lighter-weight-per-minute", "999", "--port", "0"], "LIGHTER_WEIGHT_PER_MINUTE"),
+        (["--tenant-budget-percent", "1", "--port", "0"], "TENANT_BUDGET_PERCENT"),
     ] {
         let said = fails(with_data().args(settings));
         assert!(said.contains(named) && said.lines().count() == 1, "{said}");

@@ -28,7 +28,7 @@ use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
 
 pub use config::BudgetConfig;
-use fair::Fair;
+use fair::{Fair, jobs_until, limit_of};
 
 use crate::store::{BudgetState, Pool, SLOTS, Spend, Store};
 
@@ -39,10 +39,6 @@ const FAILURES: u32 = 5;
 
 /// Initial and maximum time for which the circuit is open, in milliseconds.
 const OPEN_MS: std::ops::RangeInclusive<u64> = 5_000..=60_000;
-
-/// The part of the weight that only removals may use, and the part that only jobs may use.
-const REMOVALS_PERCENT: u64 = 10;
-const JOBS_PERCENT: u64 = 10;
 
 /// The initiator of the spending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -163,7 +159,7 @@ impl Budget {
             exchange,
             spender,
             limit,
-            jobs_until: limit * config.job_percent.min(100) / 100,
+            jobs_until: jobs_until(limit, config.job_percent),
             tenant_percent: config.tenant_percent.clamp(1, 100),
             hints: Arc::default(),
         }
@@ -236,20 +232,9 @@ impl Budget {
         }
     }
 
-    /// Returns the weight of a minute that a pool holds.
-    const fn limit_of(&self, pool: Pool) -> u64 {
-        let (removals, jobs) =
-            (self.limit * REMOVALS_PERCENT / 100, self.limit * JOBS_PERCENT / 100);
-        match pool {
-            Pool::Removals => removals,
-            Pool::Jobs => jobs,
-            Pool::Common => self.limit - removals - jobs,
-        }
-    }
-
     /// Returns the bounds for taking weight from a pool, as [`Fair::bounds`] does.
     fn bounds(&self, pool: Pool, used: u64, part: u64, weight: u64) -> Option<(u64, u64)> {
-        let fair = Fair { limit: self.limit_of(pool), percent: self.tenant_percent };
+        let fair = Fair { limit: limit_of(self.limit, pool), percent: self.tenant_percent };
         let (max_used, max_part) = fair.bounds(used, part, weight)?;
         let most = match (self.spender, pool) {
             (Spender::Job, Pool::Common) => self.jobs_until.checked_sub(weight)?,

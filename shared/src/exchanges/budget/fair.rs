@@ -1,4 +1,25 @@
-//! How one pool of the budget is shared between tenants.
+//! The sizes of the budget's pools, and how one pool is shared between tenants.
+
+use crate::store::Pool;
+
+/// The part of the weight that only removals may use, and the part that only jobs may use.
+const REMOVALS_PERCENT: u64 = 10;
+const JOBS_PERCENT: u64 = 10;
+
+/// Returns the weight of a minute that a pool holds, of a budget of `limit`.
+pub(super) const fn limit_of(limit: u64, pool: Pool) -> u64 {
+    let (removals, jobs) = (limit * REMOVALS_PERCENT / 100, limit * JOBS_PERCENT / 100);
+    match pool {
+        Pool::Removals => removals,
+        Pool::Jobs => jobs,
+        Pool::Common => limit - removals - jobs,
+    }
+}
+
+/// Returns the most that jobs leave used of the common pool.
+pub(super) fn jobs_until(limit: u64, job_percent: u64) -> u64 {
+    limit * job_percent.min(100) / 100
+}
 
 /// The rule for one pool: after a call, `part * (100 - percent) <= left * percent`, where `part` is
 /// what the tenant has used, and `left` is what the pool has left.

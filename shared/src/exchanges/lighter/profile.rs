@@ -59,6 +59,16 @@ impl Request {
     }
 }
 
+/// The most that a call of a caller takes from the budget at once, and the most that a job does. Both
+/// contain the list of markets, which the first call of a process reads.
+///
+/// A caller's question about the leverage reads an account. A lookup by the exchange's id reads the
+/// open and the ended orders.
+pub const LARGEST: [&[Request]; 2] = [
+    &[Request::Question, Request::Question],
+    &[Request::Orders, Request::Orders, Request::Question],
+];
+
 /// Returns what requests take of a budget of `per_minute`: their number for a standard account, and
 /// their weight for a premium one.
 #[must_use]

@@ -69,7 +69,7 @@ pub(super) const VARIABLES: [(&str, &str, &str); 70] = [
     (
         "LIGHTER_WEIGHT_PER_MINUTE",
         "`54`",
-        "Requests that may be sent to Lighter in a minute, from 20 to 100,000.",
+        "Requests to Lighter in a minute, from 20 to 60, or weight, from 1,000 to 100,000.",
     ),
     (
         "LIGHTER_KEYS_IN_QUERY",

@@ -23,7 +23,7 @@ use crate::trading::policy::PolicyRule;
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9_.:@|-]+$";
 
 /// The reasons of [`protocol::PolicyFault`] that a response 422 has.
-const CHANGE_REASONS: [&str; 14] = [
+const CHANGE_REASONS: [&str; 15] = [
     "AUTHORITY_MISSING",
     "TOO_MANY_PENDING",
     "TOO_MANY_RECORDS",
@@ -37,6 +37,7 @@ const CHANGE_REASONS: [&str; 14] = [
     "DESTINATION_EXISTS",
     "FULL",
     "WRONG_HEAD",
+    "ASSET_UNKNOWN",
     "INVALID",
 ];
 

@@ -1,7 +1,7 @@
 //! Messages about a tenant's policy chain. They travel as JSON text within postcard, because the
 //! types have one JSON form, which approvers sign.
 
-use domain::policy::{Approval, ChangeRecord, PolicyState, Proposal};
+use domain::policy::{Approval, AssetId, ChangeRecord, PolicyState, Proposal};
 use serde::{Deserialize, Serialize};
 
 /// A call about a tenant's policy.
@@ -112,6 +112,14 @@ pub enum PolicyFault {
     /// The named hash is not the chain's newest.
     #[error("headHash is not the newest hash of this chain")]
     WrongHead,
+    /// The deployment's policy document allows no payment that uses the asset there.
+    #[error("no payment of the deployment uses {asset} in this change")]
+    UnknownAsset {
+        /// The asset.
+        asset: AssetId,
+        /// The assets that payments use: of the same venue, or of all venues if it has none.
+        known: Vec<AssetId>,
+    },
 }
 
 impl PolicyFault {
@@ -137,6 +145,7 @@ impl PolicyFault {
             Self::Full => "FULL",
             Self::NothingToDo => "NOTHING_TO_DO",
             Self::WrongHead => "WRONG_HEAD",
+            Self::UnknownAsset { .. } => "ASSET_UNKNOWN",
         }
     }
 }

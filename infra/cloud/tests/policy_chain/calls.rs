@@ -75,6 +75,38 @@ async fn alias_makes_only_its_own_calls() {
 }
 
 #[tokio::test]
+async fn asset_that_no_payment_uses_is_refused() {
+    let stack = Stack::new().await;
+    let cap = json!({ "amount": "100", "payments": 10 });
+    let limit = |asset: &str| json!({ "type": "setLimit", "limit": { "asset": asset, "wallet": cap, "tenant": cap } });
+    let list = |venue: &str, assets: &[&str]| {
+        json!({ "type": "addDestination", "destination":
+            { "venue": venue, "address": TREASURY, "assets": assets, "label": "" } })
+    };
+    // Another spelling, another token, a chain that the document lacks, and a venue at which no payment
+    // arrives.
+    for (change, wrong, usable) in [
+        (limit("evm:56/usdt"), "evm:56/usdt", "evm:56/USDT"),
+        (limit("hyperliquid/PURR"), "hyperliquid/PURR", "hyperliquid/USDC"),
+        (limit("evm:10/USDC"), "evm:10/USDC", "aster/USDT"),
+        (list("evm:56", &["evm:56/USDT", "evm:56/DAI"]), "evm:56/DAI", "evm:56/native"),
+        (list("aster", &["aster/USDT"]), "aster/USDT", "evm:42161/USDC"),
+    ] {
+        match fault(stack.propose(change, &["alice", "bob"]).await) {
+            PolicyFault::UnknownAsset { asset, known } => {
+                assert_eq!(asset.to_string(), wrong);
+                assert!(known.iter().any(|known| known.to_string() == usable), "{known:?}");
+                assert!(!known.contains(&asset), "{known:?}");
+            }
+            other => panic!("expected an unknown asset: {other:?}"),
+        }
+    }
+    assert_eq!(stack.state().await.seq, 0);
+    stack.propose(limit("aster/USDT"), &["alice", "bob"]).await.unwrap();
+    stack.propose(list("evm:56", &["evm:56/native"]), &["alice", "bob"]).await.unwrap();
+}
+
+#[tokio::test]
 async fn racing_proposals_leave_one_chain() {
     let stack = Stack::new().await;
     let mut proposals = Vec::new();

@@ -1,6 +1,6 @@
 //! The errors of the payment policy, made by the code that returns them.
 
-use domain::policy::GENESIS;
+use domain::policy::{AssetId, GENESIS, Venue};
 use protocol::{PolicyFault, Refusal};
 use serde_json::json;
 use shared::api::error::ApiError;
@@ -89,6 +89,11 @@ fn terms() -> [serde_json::Value; 7] {
 /// Returns the refusals of the policy chain.
 pub(crate) fn change() -> Vec<ApiError> {
     let approver = "alice".to_owned();
+    let asset = |symbol| AssetId::new(Venue::Evm(56), symbol).ok();
+    let unknown = asset("usdt").map(|unknown| {
+        let known = [asset("USDC"), asset("USDT"), asset("native")].into_iter().flatten().collect();
+        PolicyFault::UnknownAsset { asset: unknown, known }
+    });
     let faults = [
         PolicyFault::WrongSequence { next_seq: 8, head_hash: GENESIS.to_owned() },
         PolicyFault::Invalid("invalid threshold".to_owned()),
@@ -108,12 +113,12 @@ pub(crate) fn change() -> Vec<ApiError> {
         PolicyFault::WrongHead,
         PolicyFault::TooManyRecords,
     ];
-    let refused = faults.map(|fault| {
+    let refused = faults.into_iter().chain(unknown).map(|fault| {
         policy_chain_error(Action::Propose, &CosignerError::Refused(Refusal::PolicyChange(fault)))
     });
     let actions = [Action::Propose, Action::Approve, Action::Cancel];
     let others = actions.into_iter().flat_map(unreachable);
-    refused.into_iter().chain([not_pending()]).chain(others).collect()
+    refused.chain([not_pending()]).chain(others).collect()
 }
 
 fn unreachable(action: Action) -> Vec<ApiError> {

@@ -118,6 +118,13 @@ fn refused(failed: &'static str, fault: &PolicyFault) -> ApiError {
             refuse("Remove an entry of the policy before you add another one.".into())
         }
         PolicyFault::WrongHead => refuse("Sign the newest hash of the policy chain.".into()),
+        PolicyFault::UnknownAsset { asset, known } => {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            refuse(format!(
+                "No payment of this deployment uses {asset} in this change. Known assets: {known}."
+            ))
+        }
     }
 }
 

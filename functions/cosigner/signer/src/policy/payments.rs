@@ -1,10 +1,12 @@
 //! The part of the policy document about payments: which kinds, networks, tokens, chains and fees a
 //! deployment allows. Destinations and limits are the tenants' own; see `policy_chain`.
 
+use std::collections::BTreeSet;
+
 use domain::eth::Address;
 use domain::intent::HyperliquidChain;
 use domain::money::{Dex, HyperliquidToken};
-use domain::policy::Amount;
+use domain::policy::{Amount, AssetId, Venue};
 use serde::Deserialize;
 
 /// What a deployment may pay. Everything that is not listed is refused.
@@ -158,6 +160,49 @@ impl PaymentRules {
             "a document whose chains of Aster are among the EVM chains",
         )
     }
+
+    /// Returns the assets in which payments of this Hyperliquid network arrive at destinations.
+    pub(crate) fn received(&self, network: HyperliquidChain) -> BTreeSet<AssetId> {
+        let withdrawn = self.withdrawal_chains(network).map(|chain| (Venue::Evm(chain), USDC));
+        ids(self.tokens(network).chain(withdrawn).chain(self.on_chains()))
+    }
+
+    /// Returns the assets that payments of this Hyperliquid network count against limits. Withdrawals
+    /// and the activation of accounts count USDC.
+    pub(crate) fn counted(&self, network: HyperliquidChain) -> BTreeSet<AssetId> {
+        let is_used = self.tokens(network).count() + self.withdrawal_chains(network).count() > 0;
+        let usdc = is_used.then_some((Venue::Hyperliquid, USDC));
+        let aster = self.aster.iter().map(|it| (Venue::Aster, it.asset.as_str()));
+        ids(self.tokens(network).chain(usdc).chain(aster).chain(self.on_chains()))
+    }
+
+    fn tokens(&self, network: HyperliquidChain) -> impl Iterator<Item = (Venue, &str)> {
+        let tokens = self.hyperliquid.tokens.iter().filter(move |it| it.network == network);
+        tokens.map(|it| (Venue::Hyperliquid, it.token.name()))
+    }
+
+    /// Returns the chains on which withdrawals from Hyperliquid arrive.
+    fn withdrawal_chains(&self, network: HyperliquidChain) -> impl Iterator<Item = u64> {
+        let HyperliquidPayments { bridges, cctp, .. } = &self.hyperliquid;
+        let bridges = bridges.iter().filter(move |it| it.network == network);
+        let domains = cctp.iter().filter(move |it| it.network == network);
+        bridges.map(|it| it.chain_id).chain(domains.map(|it| it.chain_id))
+    }
+
+    /// Returns the assets of transfers on chains.
+    fn on_chains(&self) -> impl Iterator<Item = (Venue, &str)> {
+        self.evm.iter().flat_map(|chain| {
+            let tokens = chain.tokens.iter().map(|it| it.symbol.as_str());
+            tokens.chain([NATIVE]).map(move |symbol| (Venue::Evm(chain.chain_id), symbol))
+        })
+    }
+}
+
+/// The only token of withdrawals from Hyperliquid.
+const USDC: &str = "USDC";
+
+fn ids<'a>(assets: impl Iterator<Item = (Venue, &'a str)>) -> BTreeSet<AssetId> {
+    assets.filter_map(|(venue, symbol)| AssetId::new(venue, symbol).ok()).collect()
 }
 
 impl EvmChain {
@@ -189,4 +234,44 @@ fn are_unique<T: Ord>(values: impl Iterator<Item = T>) -> bool {
 
 const fn require(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(otherwise) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn texts(assets: BTreeSet<AssetId>) -> String {
+        let texts: Vec<String> = assets.into_iter().map(String::from).collect();
+        texts.join(" ")
+    }
+
+    #[test]
+    fn assets_follow_from_the_documents_payments() {
+        let document = json!({
+            "hyperliquid": {
+                "tokens": [{ "network": "Mainnet", "token": "PURR:0xc1fb593aeffbeb02f85e0308e9956a90",
+                    "decimals": 5 }],
+                "bridges": [{ "network": "Mainnet", "chainId": 42_161, "maxFee": "1" }],
+                "cctp": [{ "network": "Testnet", "domain": 3, "chainId": 421_614,
+                    "gasLimits": [200_000], "maxFee": "2" }],
+            },
+            "aster": [{ "chainId": 56, "asset": "BNB", "maxFee": "0.002" }],
+            "evm": [{ "chainId": 56, "maxGasLimit": 150_000, "maxFeePerGas": 20_000_000_000_u64,
+                "tokens": [{ "symbol": "USDT",
+                    "contract": "0x55d398326f99059ff775485246999027b3197955", "decimals": 18 }] }],
+        });
+        let rules: PaymentRules = serde_json::from_value(document).unwrap();
+        let (main, test) = (HyperliquidChain::Mainnet, HyperliquidChain::Testnet);
+        let on_chain = ["evm:56/USDT", "evm:56/native"];
+        let with = |before: &[&str], after: &[&str]| [before, &on_chain, after].concat().join(" ");
+        let received = with(&["hyperliquid/PURR"], &["evm:42161/USDC"]);
+        assert_eq!(texts(rules.received(main)), received);
+        let counted = with(&["hyperliquid/PURR", "hyperliquid/USDC", "aster/BNB"], &[]);
+        assert_eq!(texts(rules.counted(main)), counted);
+        assert_eq!(texts(rules.received(test)), with(&[], &["evm:421614/USDC"]));
+        assert_eq!(texts(rules.counted(test)), with(&["hyperliquid/USDC", "aster/BNB"], &[]));
+        assert!(PaymentRules::default().counted(main).is_empty());
+    }
 }

@@ -3,10 +3,12 @@
 mod origin;
 
 use domain::ids::Tenant;
-use domain::policy::{Approved, Change, ChangeRecord, ChangeState, PolicyState, Proposal, Quorum};
+use domain::policy::{
+    Approved, AssetId, Change, ChangeRecord, ChangeState, PolicyState, Proposal, Quorum,
+};
 use platform::items::{Item, StoreError};
 use platform::metrics::{self, About, Metric};
-use protocol::{PolicyAnswer, PolicyCall, Refusal};
+use protocol::{PolicyAnswer, PolicyCall, PolicyFault, Refusal};
 
 use crate::audit::RequestContext;
 use crate::party::{CallError, Cosigner, Failure};
@@ -108,6 +110,10 @@ impl Cosigner {
             let case =
                 Case { rules: &rules, chain_id: &origin.chain_id, tenant, place: &place, now_ms };
             let decided = chain.decide(case, &action).map_err(Refusal::PolicyChange)?;
+            if let Action::Propose(proposal) = &action {
+                self.check_assets(&chain.at(now_ms), &proposal.change)
+                    .map_err(Refusal::PolicyChange)?;
+            }
             let entry = self.entry(context, &chain, case, &action, &decided);
             // Before the write, so that a process that dies in between has raised the alarm.
             self.publish(tenant, &action, &decided);
@@ -118,6 +124,29 @@ impl Cosigner {
             }
         }
         Err(Refusal::Busy.into())
+    }
+
+    /// Checks that payments use the assets of a destination, or of a limit for another asset than
+    /// before. It is no part of the decision: the policy document changes, and what is stored stays
+    /// valid.
+    fn check_assets(&self, chain: &Chain, change: &Change) -> Result<(), PolicyFault> {
+        let (rules, network) = (self.policy.payments(), self.policy.setting().hyperliquid_chain);
+        let (assets, known) = match change {
+            Change::AddDestination { destination } => {
+                (destination.assets.as_slice(), rules.received(network))
+            }
+            Change::SetLimit { limit } if chain.state.limit(&limit.asset).is_none() => {
+                (std::slice::from_ref(&limit.asset), rules.counted(network))
+            }
+            _ => return Ok(()),
+        };
+        let Some(asset) = assets.iter().find(|asset| !known.contains(*asset)) else {
+            return Ok(());
+        };
+        let is_near = |it: &AssetId| it.venue() == asset.venue();
+        let is_venue_known = known.iter().any(is_near);
+        let known = known.iter().filter(|it| !is_venue_known || is_near(it)).cloned().collect();
+        Err(PolicyFault::UnknownAsset { asset: asset.clone(), known })
     }
 
     async fn read_chain(&self, tenant: &Tenant) -> Result<(Origin, Option<Chain>), CallError> {

@@ -88,6 +88,19 @@ impl Aws {
         }
     }
 
+    /// Returns the clients of a local stack that send their requests by this connector.
+    #[must_use]
+    pub fn local_over(connector: Connector) -> Self {
+        let credentials = Credentials::from_keys("local", "local", None);
+        let nowhere = Some("http://localhost".to_owned());
+        Self {
+            dynamodb: nowhere.clone(),
+            kms: nowhere.clone(),
+            lambda: nowhere,
+            ..Self::new("us-east-1".to_owned(), credentials, connector)
+        }
+    }
+
     /// Makes clients of the region's own endpoints.
     fn new(region: String, credentials: Credentials, connector: Connector) -> Self {
         Self {

@@ -7,6 +7,7 @@
 mod bare;
 mod chart;
 mod client;
+mod clients;
 mod cold;
 mod cost;
 mod counted;
@@ -47,6 +48,10 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     if options.trading {
         let orders = trading::measure(&options, instances, say).await?;
         return write_orders(&options, &machine, &orders, say);
+    }
+    if options.clients {
+        say(&clients::measure(&options).await?);
+        return Ok(());
     }
     say("the bare library and the service, alternating, one call at a time …");
     let world = World::start(Setup { counted: false, instances }).await?;

@@ -16,6 +16,9 @@ pub struct BenchOptions {
     /// Measure only signatures, in a minute, without writing a report
     #[arg(long, conflicts_with_all = ["out", "ratios"])]
     pub(crate) signing: bool,
+    /// Measure only the AWS clients, without a network
+    #[arg(long, conflicts_with_all = ["out", "ratios", "signing"])]
+    pub(crate) clients: bool,
     /// Measure only orders, in three minutes
     ///
     /// With --out, the command replaces only the tables of orders.

@@ -37,6 +37,12 @@ impl Connector {
         Self(SharedHttpConnector::new(Pooled::default()))
     }
 
+    /// Makes a connector that sends requests by another one, such as one without a network.
+    #[must_use]
+    pub fn of(other: impl HttpConnector + 'static) -> Self {
+        Self(SharedHttpConnector::new(other))
+    }
+
     /// Returns the pool of this process. A function opens one connection to a service, however many
     /// of its parts make clients from the environment.
     pub(super) fn of_process() -> Self {

@@ -142,8 +142,9 @@ impl Store {
         written.send().await.map(|_| ()).map_err(transaction_error)
     }
 
-    /// Replaces party 1's share of the version in use by a restored one, because the stored one is
-    /// missing or does not open. Its bytes are kept aside. The refresh job finds the wallet first.
+    /// Replaces party 1's share by a restored one, because the stored one is missing, does not open,
+    /// or was restored before and never refreshed. Its bytes are kept aside. The refresh job finds the
+    /// wallet first.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when another version or another share is in use, or the wallet is
@@ -155,10 +156,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let broken =
             |error: aws_sdk_dynamodb::error::BuildError| StoreError::Unavailable(error.to_string());
-        let update = Update::builder()
+        let set = "SET #at = :oldest, #shard = :shard, #version = :restored";
+        let mut update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(record_key(wallet)))
-            .update_expression("SET #at = :oldest, #shard = :shard")
+            .update_expression(set)
             .condition_expression("#version = :version AND #frozen = :false")
             .expression_attribute_names("#at", Index::Refresh.sort_key())
             .expression_attribute_names("#shard", "shard")
@@ -167,9 +169,15 @@ impl Store {
             .expression_attribute_values(":oldest", number(0_u64))
             .expression_attribute_values(":shard", shard_of(wallet.wallet_id))
             .expression_attribute_values(":version", number(wallet.key_version))
-            .expression_attribute_values(":false", AttributeValue::Bool(false))
-            .build()
-            .map_err(broken)?;
+            .expression_attribute_values(":restored", number(share.key_version))
+            .expression_attribute_values(":false", AttributeValue::Bool(false));
+        if share.key_version != wallet.key_version {
+            // The run slots are those of a version.
+            update = update
+                .update_expression(format!("{set} REMOVE #runs"))
+                .expression_attribute_names("#runs", "runs");
+        }
+        let update = update.build().map_err(broken)?;
         let partition = wallet_key(&wallet.tenant, wallet.wallet_id);
         let put = |sort: &str, share: &ShareRecord| {
             let item = to_item(&partition, sort, share)?;
@@ -197,6 +205,34 @@ impl Store {
         }
         let written = self.db.transact_write_items().set_transact_items(Some(writes)).send().await;
         written.map(|_| ()).map_err(transaction_error)
+    }
+
+    /// Makes a wallet due for the refresh job at once, also after a failure.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its refresh has changed meanwhile.
+    pub async fn make_due(&self, wallet: &WalletRecord) -> Result<(), StoreError> {
+        let update = self
+            .update(wallet)
+            .expression_attribute_names("#at", Index::Refresh.sort_key())
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_names("#refresh", "refresh")
+            .expression_attribute_values(":oldest", number(0_u64))
+            .expression_attribute_values(":shard", shard_of(wallet.wallet_id));
+        let update = match wallet.refresh {
+            None => update
+                .update_expression("SET #at = :oldest, #shard = :shard")
+                .condition_expression("attribute_exists(pk) AND attribute_not_exists(#refresh)"),
+            Some(known) => {
+                let rested = RefreshState { rest_until_ms: 0, ..known };
+                update
+                    .update_expression("SET #at = :oldest, #shard = :shard, #refresh = :rested")
+                    .condition_expression("attribute_exists(pk) AND #refresh = :known")
+                    .expression_attribute_values(":known", state(&known)?)
+                    .expression_attribute_values(":rested", state(&rested)?)
+            }
+        };
+        send(update).await
     }
 
     /// Records that a refresh is complete, and the start of the new shares' age.

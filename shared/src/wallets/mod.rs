@@ -12,7 +12,7 @@ mod sign;
 pub use create::{CreateError, Created};
 pub use pay::PaySignError;
 pub use permit::{ShareUse, permit};
-pub use recovery::ImportError;
+pub use recovery::{ImportError, RefreshRequested};
 pub use refresh::{RefreshError, Refreshed};
 pub use refresh_job::{RefreshLimits, RefreshRun};
 pub use sign::SignError;

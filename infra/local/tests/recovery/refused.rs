@@ -1,13 +1,23 @@
 //! Imports that must not succeed, and states from which a recovery must still succeed.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyperdex_local::{COSIGNER_TABLE, WALLETS_TABLE};
 use protocol::recovery::{Half, RecoveryRecord, Side};
 use protocol::{Imported, Transport, TransportedHalf};
+use shared::wallets::{RefreshLimits, RefreshRequested, RefreshRun};
 
 use crate::drill::{Drill, new_keys};
+
+/// Runs the refresh job once.
+async fn refresh_job(drill: &Drill) -> RefreshRun {
+    let every_ms = 90 * 24 * 60 * 60 * 1_000;
+    let limits = RefreshLimits { every_ms, limit: 10, run_time: Duration::from_mins(10) };
+    drill.stack.refresh.refresh_aged(&limits).await.unwrap()
+}
 
 /// Returns a record with another half, which only HPKE's sender could make.
 fn forged(record: &RecoveryRecord, transport: &Transport) -> TransportedHalf {
@@ -65,6 +75,55 @@ async fn older_version_is_not_restored_after_a_newer_one() {
         "{again:?}"
     );
     drill.signs(&alice).await.unwrap();
+    drill.audited().await;
+    drill.stop().await;
+}
+
+/// The cosigner uses version 2, and the endpoint side was restored from files with version 1.
+#[tokio::test]
+async fn older_version_is_replaced_by_a_newer_one_before_a_refresh() {
+    let keys = new_keys();
+    let drill = Drill::start(&keys).await;
+    let alice = drill.wallet("alice").await;
+    let old = [drill.records(Side::Endpoint).await, drill.records(Side::Cosigner).await];
+    drill.stack.refresh.refresh(&alice.tenant, alice.wallet_id, None).await.unwrap();
+    let new = [drill.records(Side::Endpoint).await, drill.records(Side::Cosigner).await];
+    drill.lose_table(WALLETS_TABLE).await;
+    assert_eq!(drill.recover(&keys[0], (&old[0], &old[1])).await, [Imported::Restored]);
+    assert!(drill.signs(&alice).await.is_err());
+    assert_eq!(drill.recover(&keys[0], (&new[0], &new[1])).await, [Imported::Restored]);
+    assert_eq!(drill.recover(&keys[0], (&new[0], &new[1])).await, [Imported::Present]);
+    let again = drill.recover(&keys[0], (&old[0], &old[1])).await;
+    assert!(
+        matches!(&again[0], Imported::Refused(cause) if cause.contains("newer version")),
+        "{again:?}"
+    );
+    drill.signs(&alice).await.unwrap();
+    drill.audited().await;
+    drill.stop().await;
+}
+
+/// Nothing in the wallets' table shows that the cosigner's share was restored.
+#[tokio::test]
+async fn requested_refresh_completes_shares_restored_at_the_cosigner() {
+    let keys = new_keys();
+    let drill = Drill::start(&keys).await;
+    let alice = drill.wallet("alice").await;
+    let records = [drill.records(Side::Endpoint).await, drill.records(Side::Cosigner).await];
+    drill.lose_table(COSIGNER_TABLE).await;
+    // Without the cosigner's share the refresh fails, and the wallet rests.
+    let request = || drill.stack.refresh.request_refresh(&alice.tenant, alice.wallet_id);
+    assert_eq!(request().await.unwrap(), RefreshRequested::Noted);
+    let run = refresh_job(&drill).await;
+    assert_eq!((run.refreshed, run.failed), (0, 1));
+    assert_eq!(drill.recover(&keys[1], (&records[1], &records[0])).await, [Imported::Restored]);
+    assert_eq!(refresh_job(&drill).await.refreshed, 0);
+    assert_eq!(request().await.unwrap(), RefreshRequested::Noted);
+    assert_eq!(refresh_job(&drill).await.refreshed, 1);
+    assert_eq!(drill.versions(Side::Cosigner).await, [2]);
+    drill.signs(&alice).await.unwrap();
+    let unknown = drill.stack.refresh.request_refresh(&alice.tenant, uuid::Uuid::nil()).await;
+    assert_eq!(unknown.unwrap(), RefreshRequested::NotFound);
     drill.audited().await;
     drill.stop().await;
 }

@@ -2,7 +2,8 @@
 //! recovery key encrypted to a transport key of this stack.
 //!
 //! A restored share is hollow: the first signature or the refresh job has it refreshed first. An
-//! import never replaces a share that opens.
+//! import never replaces a share that opens, except a hollow one: by a right half of its version, or
+//! by a newer version.
 
 use domain::ids::{Tenant, WalletRef};
 use platform::envelope::{Context, EnvelopeError, Purpose, Sealed};
@@ -130,19 +131,23 @@ impl Custody {
         if wallet.address != record.address {
             return Ok(refused("the wallet has another address"));
         }
-        if wallet.key_version != key.key_version {
-            return Ok(refused("another version of the shares is in use"));
+        if wallet.key_version > key.key_version {
+            return Ok(refused("a newer version of the shares is in use"));
         }
         let lost = match self.store.stored_share(wallet).await {
             Ok(stored) => stored,
             Err(StoreError::Damaged { cause, .. }) => return Ok(refused(&cause)),
             Err(error) => return Err(error.into()),
         };
+        let is_newer = wallet.key_version < key.key_version;
         if let Some(stored) = &lost {
             match self.open_share(wallet, stored.clone(), ShareUse::Refresh).await {
-                Ok(share) if record.is_of(&share) => return Ok(Imported::Present),
-                // An earlier import of a wrong half.
+                Ok(share) if !is_newer && record.is_of(&share) => return Ok(Imported::Present),
+                // An earlier import of a wrong half, or of an older version.
                 Ok(share) if share.is_hollow() => {}
+                Ok(_) if is_newer => {
+                    return Ok(refused("an older version of the shares is in use"));
+                }
                 Ok(_) => return Ok(refused("a share of another key is stored")),
                 Err(SignError::Envelope(error)) if error.is_permanent() => {}
                 Err(SignError::Share(_)) => {}

@@ -6,7 +6,7 @@ mod export;
 mod import;
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
-use domain::ids::{Tenant, UserId};
+use domain::ids::{Tenant, UserId, WalletRef};
 use platform::env::{ConfigError, Env};
 use platform::items::StoreError;
 use platform::metrics::{self, About, Metric};
@@ -19,6 +19,18 @@ pub use import::ImportError;
 
 use super::Custody;
 use crate::store::{ExportMark, WalletRecord};
+
+/// How often a request for a refresh reads the wallet again.
+const ATTEMPTS: usize = 4;
+
+/// The result of a request for a refresh.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RefreshRequested {
+    /// The next run of the refresh job handles the wallet.
+    Noted,
+    /// The tenant has no such wallet.
+    NotFound,
+}
 
 /// Party 1's recovery keys, and the table of its records.
 #[derive(Clone, Debug)]
@@ -68,6 +80,29 @@ impl Custody {
         let missing = (Metric::RecoveryKeyMissing, u64::from(is_missing));
         metrics::emit(&custody.clock, About::SERVICE, &[missing]);
         Ok(custody)
+    }
+
+    /// Makes a wallet due for the refresh job at once, whatever the age of its shares, and also if its
+    /// last refresh failed. For wallets whose other share was restored: nothing in the wallets' table
+    /// shows that.
+    ///
+    /// # Errors
+    /// Fails when the table fails, or other calls change the wallet all the time.
+    pub async fn request_refresh(
+        &self,
+        tenant: &Tenant,
+        wallet_id: Uuid,
+    ) -> Result<RefreshRequested, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let view = self.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
+            let Some(view) = view else { return Ok(RefreshRequested::NotFound) };
+            match self.store.make_due(&view.wallet).await {
+                Ok(()) => return Ok(RefreshRequested::Noted),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
     }
 
     /// Reports the age of the last verification of the records, if there is a recovery key.

@@ -21,6 +21,10 @@ use crate::error::CloudError;
 /// Visibility timeout, in milliseconds, as in the template.
 const VISIBILITY_MS: u64 = 180_000;
 
+/// The number of messages in flight from which a group gets no more: three batches, so at most four
+/// concurrent deliveries.
+const MAX_IN_FLIGHT: u32 = 30;
+
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS messages (
         id TEXT PRIMARY KEY,
@@ -105,7 +109,8 @@ impl Queue {
 
     /// Receives at most ten messages that are due. Moves messages with too many receives to the
     /// dead letters. As SQS's fair queues do, it prefers the groups with the fewest messages in
-    /// flight.
+    /// flight. A group with [`MAX_IN_FLIGHT`] messages in flight gets no more, because the local stack
+    /// has few concurrent deliveries, unlike Lambda.
     ///
     /// # Errors
     /// Returns an error when the file fails.
@@ -120,6 +125,7 @@ impl Queue {
                 FROM messages WHERE dead = 0 AND visibleAtMs <= ?1
             )
             SELECT id, body, received FROM due LEFT JOIN underWay USING (groupId)
+            WHERE COALESCE(underWay.messages, 0) < ?2
             ORDER BY turn + COALESCE(underWay.messages, 0), visibleAtMs LIMIT 10";
         let now_ms = self.now_ms();
         let mut file = self.file();
@@ -131,7 +137,7 @@ impl Queue {
         let mut messages = Vec::new();
         {
             let mut due = transaction.prepare(DUE)?;
-            let mut rows = due.query(params![now_ms])?;
+            let mut rows = due.query(params![now_ms, MAX_IN_FLIGHT])?;
             while let Some(row) = rows.next()? {
                 let received: u32 = row.get(2)?;
                 messages.push(Message {
@@ -162,10 +168,12 @@ impl Queue {
         Ok(())
     }
 
-    /// Returns whether a message has the receipt.
+    /// Hides a message for a time, in which it is not in flight. Returns whether a message has the
+    /// receipt.
     fn hold_back(&self, receipt: &str, seconds: u64) -> rusqlite::Result<bool> {
         let until_ms = self.now_ms().saturating_add_unsigned(seconds.saturating_mul(1_000));
-        let update = "UPDATE messages SET visibleAtMs = ?2 WHERE receipt = ?1 AND dead = 0";
+        let update =
+            "UPDATE messages SET visibleAtMs = ?2, receipt = NULL WHERE receipt = ?1 AND dead = 0";
         Ok(self.file().execute(update, params![receipt, until_ms])? == 1)
     }
 
@@ -312,6 +320,25 @@ mod tests {
         let next = queue.receive().unwrap();
         assert_eq!(bodies(&next)[..2], ["new", "quiet 2"]);
         assert_eq!(next.len(), 10);
+    }
+
+    #[test]
+    fn group_has_a_limit_of_messages_in_flight() {
+        let folder = tempfile::tempdir().unwrap();
+        let (queue, now_us) = queue(&folder.path().join("queue.sqlite"));
+        for number in 0..50 {
+            queue.send(&format!("busy {number}"), "busy").unwrap();
+        }
+        let received: Vec<_> =
+            std::iter::repeat_with(|| queue.receive().unwrap()).take(4).collect();
+        assert_eq!(received.iter().map(Vec::len).collect::<Vec<_>>(), [10, 10, 10, 0]);
+        queue.send("quiet", "quiet").unwrap();
+        assert_eq!(bodies(&queue.receive().unwrap()), ["quiet"]);
+        queue.delete(&received[0][0].receipt).unwrap();
+        assert_eq!(queue.receive().unwrap().len(), 10);
+        // A lost delivery does not count for ever.
+        now_us.fetch_add(VISIBILITY_MS * 1_000, Ordering::SeqCst);
+        assert_eq!(queue.receive().unwrap().len(), 10);
     }
 
     #[test]

@@ -55,10 +55,11 @@ impl Pump {
 
     /// Publishes and delivers until the future is dropped.
     pub async fn run(self) -> Infallible {
-        // Concurrent deliveries, as in Lambda: a receiver that hangs holds up one of them.
+        // Concurrent deliveries, as in Lambda: a receiver that hangs holds up one of them. The queue
+        // gives a tenant at most four, so that one remains for the others.
         let deliver = || repeat(|| self.deliver_once());
         let publish = repeat(|| self.publish_once());
-        tokio::join!(publish, deliver(), deliver(), deliver(), deliver()).0
+        tokio::join!(publish, deliver(), deliver(), deliver(), deliver(), deliver()).0
     }
 
     /// Publishes the next records of the stream, and returns the number of records read.

@@ -20,6 +20,10 @@ pub enum Fault {
     Pair(Uuid, u32, RecordError),
     /// No version of the wallet has a record of both sides.
     NoPair(Uuid),
+    /// The file has more than one record of this version.
+    Duplicate(Uuid, u32),
+    /// Records of both sides are encrypted to one key, which has this id.
+    SharedKey(String),
     /// The file has no records at all.
     Empty,
     /// A wallet of the list has no record.
@@ -36,6 +40,12 @@ impl std::fmt::Display for Fault {
                 write!(f, "{id} version {version}, with the other side: {error}")
             }
             Self::NoPair(id) => write!(f, "{id}: no version has a record of both sides"),
+            Self::Duplicate(id, version) => {
+                write!(f, "{id} version {version}: the file has more than one record")
+            }
+            Self::SharedKey(id) => {
+                write!(f, "records of both sides are encrypted to the key {id}: replace a key")
+            }
             Self::Empty => f.write_str("the file has no records"),
             Self::Missing(address) => write!(f, "{address}: in the list, and without a record"),
             Self::Unlisted(address) => write!(f, "{address}: has a record, and is not in the list"),
@@ -87,10 +97,15 @@ pub fn verify(
     if records.is_empty() {
         report.faults.push(Fault::Empty);
     }
+    report.faults.extend(duplicates(records));
     let wallets: BTreeSet<Uuid> = records.iter().map(|record| record.wallet_id).collect();
     report.wallets = wallets.len() as u64;
     if let Some(other) = other {
         report.faults.extend(pair_faults(records, other));
+        let id = key.key.public().id();
+        if other.iter().flat_map(|record| &record.sealed).any(|sealed| sealed.key_id == id) {
+            report.faults.push(Fault::SharedKey(id));
+        }
     }
     if let Some(listed) = listed {
         let found: BTreeSet<Address> = records.iter().map(|record| record.address).collect();
@@ -106,6 +121,17 @@ fn checked(key: &PrivateKey, record: &RecoveryRecord) -> Result<(), RecordError>
         return Err(RecordError::NotAPair);
     }
     record.open(&key.key).map(|_| ())
+}
+
+/// Returns the fault of each version that has more than one record.
+fn duplicates(records: &[RecoveryRecord]) -> Vec<Fault> {
+    let (mut known, mut reported) = (BTreeSet::new(), BTreeSet::new());
+    let again = |record: &&RecoveryRecord| {
+        let name = name(&record.key());
+        !known.insert(name.clone()) && reported.insert(name)
+    };
+    let again = records.iter().filter(again);
+    again.map(|record| Fault::Duplicate(record.wallet_id, record.key_version)).collect()
 }
 
 /// Returns the faults between two sides: pairs that do not fit, and wallets without a pair.
@@ -152,7 +178,7 @@ pub(crate) struct Pairs<'a> {
     /// Each wallet's records whose version the other side has too and that fit it, the newest
     /// first.
     pub(crate) wallets: BTreeMap<Wallet, Vec<&'a RecoveryRecord>>,
-    /// The wallets without such a record.
+    /// The wallets without such a record, also those that only the other side knows.
     pub(crate) alone: Vec<Uuid>,
 }
 
@@ -166,6 +192,9 @@ pub(crate) fn pairs<'a>(records: &'a [RecoveryRecord], other: &[RecoveryRecord])
         if counterpart.is_some_and(|other| record.check_pair(other).is_ok()) {
             paired.push(record);
         }
+    }
+    for record in other {
+        wallets.entry(wallet_of(record)).or_default();
     }
     let alone = wallets.iter().filter(|(_, paired)| paired.is_empty());
     let alone = alone.map(|((_, wallet_id), _)| *wallet_id).collect();

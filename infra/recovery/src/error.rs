@@ -33,39 +33,54 @@ pub enum RecoveryError {
     /// The passphrase is wrong, or the key file was changed.
     #[error("cannot decrypt {}: wrong passphrase, or the file was changed", .0.display())]
     Passphrase(PathBuf),
+    /// The directory of a new file does not exist.
+    #[error("the directory {} does not exist", .0.display())]
+    NoDirectory(PathBuf),
     /// The passphrase is too short.
-    #[error("the passphrase has fewer than {0} characters")]
+    #[error("the passphrase has fewer than {0} characters; spaces at its ends do not count")]
     WeakPassphrase(usize),
     /// The key is of another holder.
-    #[error("expected a key of the {wanted}, and found one of the {found}")]
+    #[error("{}: expected a key of the {wanted}, and found one of the {found}", path.display())]
     WrongHolder {
+        /// The file.
+        path: PathBuf,
         /// Whose key is needed.
         wanted: String,
         /// Whose key it is.
         found: String,
     },
-    /// The key or file is of the other side.
-    #[error("expected the {wanted} side, and found the {found} side")]
+    /// The file is of the other side.
+    #[error(
+        "{}: expected a file of the {wanted} side, and found one of the {found} side",
+        path.display()
+    )]
     WrongSide {
+        /// The file.
+        path: PathBuf,
         /// The side that is needed.
         wanted: Side,
-        /// The side of the key or file.
+        /// The side of the file.
         found: Side,
     },
     /// No record is encrypted to this key.
     #[error("the records are not encrypted to the recovery key {0}: use the key of that time")]
     WrongKey(String),
-    /// The confirmed fingerprint is not that of the transport key.
+    /// The confirmed fingerprint is not that of the transport key. The error does not contain the
+    /// file's fingerprint: the holder must hear it from the second operator.
     #[error(
-        "the transport key has the fingerprint {found}: do not continue if the stack shows another"
+        "the fingerprint is not that of the transport key in the file: do not continue; have the \
+         second operator read it to you again"
     )]
-    Fingerprint {
-        /// The fingerprint of the file.
-        found: String,
-    },
+    Fingerprint,
+    /// The side's file has no records.
+    #[error("the file of the {0} side has no records: export them again, from the right table")]
+    NoRecords(Side),
     /// The transport key is too old.
     #[error("the transport key has expired: run `recovery begin` again")]
     TransportExpired,
+    /// The transport key is of a later day.
+    #[error("the transport key is dated in the future: correct the clock of this machine")]
+    TransportAhead,
     /// The wallet has no pair of records of one version.
     #[error("no version of the wallet {0} has a record of both sides")]
     NoPair(String),

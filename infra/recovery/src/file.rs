@@ -47,6 +47,9 @@ pub struct Header {
     pub side: Side,
     /// When the file was begun, Unix milliseconds.
     pub created_at_ms: u64,
+    /// The stack and table that a file of records was read from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The transport key of a file of halves: its fingerprint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<String>,
@@ -70,6 +73,7 @@ impl Header {
             version: VERSION,
             side,
             created_at_ms,
+            source: None,
             transport: None,
             recovery_key: None,
             records_sha256: None,
@@ -81,9 +85,9 @@ impl Header {
     fn continues(&self, known: &Self) -> Result<(), &'static str> {
         let same = Self { created_at_ms: self.created_at_ms, ..known.clone() } == *self;
         if !same {
-            Err("an unfinished file of something else: move it away")
+            Err("an unfinished file of another stack, table, side or key: remove it")
         } else if self.created_at_ms.abs_diff(known.created_at_ms) > MAX_AGE_MS {
-            Err("an unfinished file that was begun more than 24 hours ago: move it away")
+            Err("an unfinished file that was begun more than 24 hours ago: remove it")
         } else {
             Ok(())
         }
@@ -176,13 +180,13 @@ impl Writer {
                 break;
             }
             if ended {
-                return Err(fault("something follows the end of the file: move it away"));
+                return Err(fault("something follows the end of the file: remove it"));
             } else if lines == 0 {
                 let known: Header = parsed(&part, &line, 1)?;
                 header.continues(&known).map_err(fault)?;
             } else if let Ok(end) = serde_json::from_str::<End>(&line) {
                 if end != End::of(lines - 1, &hash) {
-                    return Err(fault("the unfinished file was changed: move it away"));
+                    return Err(fault("the unfinished file was changed: remove it"));
                 }
                 ended = true;
             } else {
@@ -214,7 +218,7 @@ impl Writer {
     /// Fails when the file is complete or cannot be written.
     pub fn entry<T: Serialize>(&mut self, entry: &T) -> Result<(), RecoveryError> {
         if self.ended {
-            return Err(RecoveryError::file(&self.part, "the file is complete: move it away"));
+            return Err(RecoveryError::file(&self.part, "the file is complete: remove it"));
         }
         self.line(entry)?;
         self.entries += 1;
@@ -286,7 +290,8 @@ pub fn read<T: DeserializeOwned>(
         return Err(fault("the file is of another kind: see its first line"));
     }
     if header.side != side {
-        return Err(RecoveryError::WrongSide { wanted: side, found: header.side });
+        let path = path.to_owned();
+        return Err(RecoveryError::WrongSide { path, wanted: side, found: header.side });
     }
     let mut hash = Context::new(&SHA256);
     hash.update(first.as_bytes());

@@ -21,7 +21,7 @@ const PUBLIC: &str = "Public key: ";
 /// The holder in the file of an export's recipient.
 const RECIPIENT: &str = "recipient";
 
-/// Fewest characters of a passphrase.
+/// Fewest characters of a passphrase, without spaces at its ends.
 const MIN_PASSPHRASE: usize = 12;
 
 /// A private recovery key of one side. Hidden in `Debug`.
@@ -84,7 +84,7 @@ fn written(
 
 /// Checks that a passphrase that will protect a key is long enough.
 pub(crate) fn check_passphrase(passphrase: &Zeroizing<String>) -> Result<(), RecoveryError> {
-    if passphrase.chars().count() < MIN_PASSPHRASE {
+    if passphrase.trim().chars().count() < MIN_PASSPHRASE {
         return Err(RecoveryError::WeakPassphrase(MIN_PASSPHRASE));
     }
     Ok(())
@@ -130,7 +130,7 @@ fn opened(
     };
     if found != holder {
         let (wanted, found) = (holder.to_owned(), found.to_owned());
-        return Err(RecoveryError::WrongHolder { wanted, found });
+        return Err(RecoveryError::WrongHolder { path: path.to_owned(), wanted, found });
     }
     let sealed = pem::parse(&text).ok_or_else(expected)?;
     match sealed.open(passphrase)? {

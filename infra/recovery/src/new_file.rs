@@ -62,7 +62,18 @@ impl Drop for NewFile {
 pub(crate) fn create_new(path: &Path) -> Result<File, RecoveryError> {
     use std::os::unix::fs::OpenOptionsExt;
     let opened = File::options().write(true).create_new(true).mode(0o600).open(path);
-    opened.map_err(RecoveryError::io(path))
+    opened.map_err(|error| match error.kind() {
+        ErrorKind::NotFound if !directory_of(path).is_dir() => {
+            RecoveryError::NoDirectory(directory_of(path).to_owned())
+        }
+        _ => RecoveryError::io(path)(error),
+    })
+}
+
+/// Returns the directory of a file.
+fn directory_of(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or_else(|| Path::new("."))
 }
 
 /// Returns the path with a suffix to its name.
@@ -102,8 +113,7 @@ pub(crate) fn place(part: &Path, path: &Path) -> Result<(), RecoveryError> {
 
 /// Makes the names in the directory of a file durable.
 fn sync_directory(path: &Path) -> Result<(), RecoveryError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = parent.unwrap_or_else(|| Path::new("."));
+    let directory = directory_of(path);
     match File::open(directory).and_then(|directory| directory.sync_all()) {
         // Some file systems cannot do this for a directory.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {

@@ -42,7 +42,8 @@ pub fn read(path: &Path, side: Side) -> Result<Verification, RecoveryError> {
         return Err(expected());
     }
     if report.side != side {
-        return Err(RecoveryError::WrongSide { wanted: side, found: report.side });
+        let path = path.to_owned();
+        return Err(RecoveryError::WrongSide { path, wanted: side, found: report.side });
     }
     Ok(report.verification)
 }

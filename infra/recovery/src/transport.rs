@@ -12,6 +12,10 @@ use crate::file::{Header, Kind, Writer, digest};
 use crate::key::PrivateKey;
 use crate::new_file::NewFile;
 
+/// The most by which a transport key's date may be ahead of this machine's clock, in milliseconds: a
+/// day. A machine without a network has no exact time.
+const MAX_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// Writes a transport key's file.
 ///
 /// # Errors
@@ -31,13 +35,18 @@ pub fn write_to(file: NewFile, transport: &Transport) -> Result<(), RecoveryErro
 /// Reads a transport key's file.
 ///
 /// # Errors
-/// Fails when the file is not one, is of the other side, or the key has expired.
+/// Fails when the file is not one, is of the other side, or the key has expired or is of a later
+/// day.
 pub fn read(path: &Path, side: Side, now_ms: u64) -> Result<Transport, RecoveryError> {
     let text = fs::read(path).map_err(RecoveryError::io(path))?;
     let transport: Transport = serde_json::from_slice(&text)
         .map_err(|_| RecoveryError::file(path, "expected a file of `recovery begin`"))?;
     if transport.side != side {
-        return Err(RecoveryError::WrongSide { wanted: side, found: transport.side });
+        let path = path.to_owned();
+        return Err(RecoveryError::WrongSide { path, wanted: side, found: transport.side });
+    }
+    if transport.created_at_ms > now_ms.saturating_add(MAX_AHEAD_MS) {
+        return Err(RecoveryError::TransportAhead);
     }
     if now_ms > transport.created_at_ms.saturating_add(TRANSPORT_LIFE_MS) {
         return Err(RecoveryError::TransportExpired);
@@ -50,7 +59,7 @@ pub fn read(path: &Path, side: Side, now_ms: u64) -> Result<Transport, RecoveryE
 pub struct Opened {
     /// The halves in the file.
     pub halves: u64,
-    /// Wallets without a pair of records.
+    /// Wallets of either file without a pair of records.
     pub alone: Vec<uuid::Uuid>,
     /// Wallets with pairs, none of which opens: the fault of each one's newest record.
     pub faults: Vec<Fault>,
@@ -69,8 +78,8 @@ impl Opened {
 /// are done, and that of all.
 ///
 /// # Errors
-/// Fails when the fingerprint differs, no record is encrypted to the key, or the file cannot be
-/// written.
+/// Fails when the fingerprint differs, a side has no records, no record is encrypted to the key, or
+/// the file cannot be written.
 pub fn open(
     key: &PrivateKey,
     (records, other): (&[RecoveryRecord], &[RecoveryRecord]),
@@ -80,7 +89,12 @@ pub fn open(
 ) -> Result<Opened, RecoveryError> {
     let to: &SealingKey = &transport.public_key;
     if fingerprint.replace(['-', ' ', ':'], "").to_lowercase() != to.fingerprint() {
-        return Err(RecoveryError::Fingerprint { found: grouped(&to.fingerprint()) });
+        return Err(RecoveryError::Fingerprint);
+    }
+    for (side, records) in [(key.side, records), (key.side.other(), other)] {
+        if records.is_empty() {
+            return Err(RecoveryError::NoRecords(side));
+        }
     }
     let Pairs { wallets, alone } = pairs(records, other);
     let id = key.key.public().id();

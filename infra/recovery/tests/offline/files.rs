@@ -21,6 +21,8 @@ fn incomplete_or_changed_file_is_refused() {
     assert_eq!(read(&path, Side::Endpoint).unwrap(), records);
     let wrong = read(&path, Side::Cosigner);
     assert!(matches!(wrong, Err(RecoveryError::WrongSide { .. })), "{wrong:?}");
+    let wrong = wrong.unwrap_err().to_string();
+    assert!(wrong.contains(&path.display().to_string()), "{wrong}");
     let halves = file::read::<TransportedHalf>(&path, Kind::Halves, Side::Endpoint);
     assert!(halves.unwrap_err().to_string().contains("another kind"));
     let text = fs::read_to_string(&path).unwrap();
@@ -123,7 +125,26 @@ fn unfinished_file_of_yesterday_is_refused() {
     drop(Writer::open::<RecoveryRecord>(&path, &last_moment).unwrap());
     let late = Header::new(Kind::Records, Side::Endpoint, NOW_MS + DAY_MS + 1);
     let refused = Writer::open::<RecoveryRecord>(&path, &late).unwrap_err().to_string();
-    assert!(refused.contains("24 hours") && refused.contains("move it away"), "{refused}");
+    assert!(refused.contains("24 hours") && refused.contains("remove it"), "{refused}");
+}
+
+#[test]
+fn unfinished_file_of_another_table_is_refused() {
+    let desk = Desk::new();
+    let path = desk.path("records");
+    let mut header = Header::new(Kind::Records, Side::Endpoint, NOW_MS);
+    header.source = Some("table one in eu-west-1".to_owned());
+    drop(Writer::open::<RecoveryRecord>(&path, &header).unwrap());
+    drop(Writer::open::<RecoveryRecord>(&path, &header).unwrap());
+    for source in [None, Some("table two in eu-west-1".to_owned())] {
+        let other = Header { source, ..header.clone() };
+        let refused = Writer::open::<RecoveryRecord>(&path, &other).unwrap_err().to_string();
+        assert!(refused.contains("another") && refused.contains("remove it"), "{refused}");
+    }
+    // A complete file without a source, as earlier versions wrote it, is still read.
+    let plain = desk.file("plain", Side::Endpoint, &[desk.records(1, 1)[0].clone()]);
+    assert!(!fs::read_to_string(&plain).unwrap().contains("source"));
+    assert_eq!(read(&plain, Side::Endpoint).unwrap().len(), 1);
 }
 
 #[test]
@@ -141,6 +162,12 @@ fn new_file_appears_whole_or_not_at_all() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     drop(NewFile::reserve(&desk.path("dropped")).unwrap());
     assert_eq!(desk.names(), ["new"]);
-    let nowhere = NewFile::reserve(&desk.path("no/folder"));
-    assert!(matches!(nowhere, Err(RecoveryError::Io { .. })), "{nowhere:?}");
+    let nowhere = NewFile::reserve(&desk.path("no/folder")).unwrap_err();
+    assert_eq!(
+        nowhere.to_string(),
+        format!("the directory {} does not exist", desk.path("no").display())
+    );
+    let header = Header::new(Kind::Records, Side::Endpoint, NOW_MS);
+    let nowhere = Writer::open::<RecoveryRecord>(&desk.path("no/folder"), &header);
+    assert!(matches!(nowhere, Err(RecoveryError::NoDirectory(_))), "{nowhere:?}");
 }

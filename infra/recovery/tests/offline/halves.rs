@@ -6,7 +6,7 @@ use hyperdex_recovery::check::Fault;
 use hyperdex_recovery::error::RecoveryError;
 use hyperdex_recovery::file::{self, Kind};
 use hyperdex_recovery::transport;
-use protocol::recovery::{OpeningKey, Side};
+use protocol::recovery::{OpeningKey, RecoveryRecord, Side};
 use protocol::{Transport, TransportedHalf};
 
 use crate::desk::{Desk, NOW_MS, new_keys, records_of};
@@ -34,7 +34,9 @@ fn open_takes_the_newest_pair_and_needs_the_fingerprint() {
     let (to, shown) = transport_of(&stack);
     let (path, [key, _]) = (desk.path("halves"), &desk.keys);
     let wrong = transport::open(key, (&own, &other), (&to, "0123"), (&path, NOW_MS), |_, _| {});
-    assert!(matches!(wrong, Err(RecoveryError::Fingerprint { .. })), "{wrong:?}");
+    assert!(matches!(wrong, Err(RecoveryError::Fingerprint)), "{wrong:?}");
+    let told = wrong.unwrap_err().to_string();
+    assert!(!told.contains(&shown) && told.contains("do not continue"), "{told}");
     let opened = transport::open(key, (&own, &other), (&to, &shown), (&path, NOW_MS), |_, _| {});
     let opened = opened.unwrap();
     assert!(!opened.is_complete());
@@ -58,6 +60,35 @@ fn open_takes_the_newest_pair_and_needs_the_fingerprint() {
     let week = 7 * 24 * 60 * 60 * 1_000;
     let expired = transport::read(&file, Side::Endpoint, NOW_MS + week + 1);
     assert!(matches!(expired, Err(RecoveryError::TransportExpired)), "{expired:?}");
+    let day = 24 * 60 * 60 * 1_000;
+    assert!(transport::read(&file, Side::Endpoint, NOW_MS - day).is_ok());
+    let ahead = transport::read(&file, Side::Endpoint, NOW_MS - day - 1);
+    assert!(matches!(ahead, Err(RecoveryError::TransportAhead)), "{ahead:?}");
+}
+
+#[test]
+fn open_names_wallets_that_only_the_other_side_has() {
+    let desk = Desk::new();
+    let (one, two, three) = (desk.records(1, 1), desk.records(2, 1), desk.records(3, 1));
+    let own = vec![one[0].clone()];
+    let other = vec![one[1].clone(), two[1].clone(), three[1].clone()];
+    let (to, shown) = transport_of(&OpeningKey::generate().unwrap());
+    let (path, [key, _]) = (desk.path("halves"), &desk.keys);
+    let (to, at) = ((&to, shown.as_str()), (path.as_path(), NOW_MS));
+    let opened = transport::open(key, (&own, &other), to, at, |_, _| {}).unwrap();
+    assert!(!opened.is_complete());
+    assert_eq!((opened.halves, opened.alone), (1, vec![two[0].wallet_id, three[0].wallet_id]));
+    // Nothing is never a success, whichever side it is.
+    let at = (desk.path("none"), NOW_MS);
+    let at = (at.0.as_path(), at.1);
+    let none: &[RecoveryRecord] = &[];
+    for (own, other, side) in
+        [(none, other.as_slice(), Side::Endpoint), (own.as_slice(), none, Side::Cosigner)]
+    {
+        let empty = transport::open(key, (own, other), to, at, |_, _| {});
+        assert!(matches!(empty, Err(RecoveryError::NoRecords(of)) if of == side), "{empty:?}");
+    }
+    assert_eq!(desk.names(), ["halves"]);
 }
 
 #[test]

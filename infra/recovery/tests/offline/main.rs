@@ -41,6 +41,9 @@ fn key_file_opens_only_with_its_passphrase_and_side() {
     assert!(matches!(again, Err(RecoveryError::Exists(_))), "{again:?}");
     let weak = key::generate(Side::Endpoint, &desk.path("weak.pem"), &secret("short"), &random);
     assert!(matches!(weak, Err(RecoveryError::WeakPassphrase(12))), "{weak:?}");
+    let blank =
+        key::generate(Side::Endpoint, &desk.path("weak.pem"), &secret(&" ".repeat(20)), &random);
+    assert!(matches!(blank, Err(RecoveryError::WeakPassphrase(12))), "{blank:?}");
     assert!(!desk.path("weak.pem").exists());
     // Another public key above the same private key.
     let text = fs::read_to_string(&path).unwrap();
@@ -84,6 +87,24 @@ fn verify_names_every_fault() {
     // Nothing is never a success.
     let none = check::verify(key, &[], Some(&[]), Some(&BTreeSet::new()), |_| {}).unwrap();
     assert_eq!((none.records, none.faults), (0, vec![Fault::Empty]));
+}
+
+#[test]
+fn verify_of_duplicates_or_a_shared_key_finds_faults() {
+    let desk = Desk::new();
+    let (one, two) = (desk.records(1, 1), desk.records(2, 1));
+    let [key, _] = &desk.keys;
+    let own = vec![one[0].clone(), two[0].clone(), one[0].clone(), one[0].clone()];
+    let other = [one[1].clone(), two[1].clone()];
+    let report = check::verify(key, &own, Some(&other), None, |_| {}).unwrap();
+    assert_eq!(report.faults, [Fault::Duplicate(one[0].wallet_id, 1)]);
+    // The cosigner's records are encrypted to the endpoint side's key: one person opens both.
+    let opening = |it: &PrivateKey| OpeningKey::from_bytes(it.key.expose()).unwrap();
+    let shared =
+        [Side::Endpoint, Side::Cosigner].map(|side| PrivateKey { side, key: opening(key) });
+    let [first, second] = records_of("acme", &shared, 3, 1);
+    let report = check::verify(&shared[0], &[first], Some(&[second]), None, |_| {}).unwrap();
+    assert_eq!(report.faults, [Fault::SharedKey(shared[0].key.public().id())]);
 }
 
 #[test]

@@ -81,7 +81,8 @@ pub(crate) async fn measure(options: &BenchOptions) -> Result<String, BenchError
             put = put.item(name, text(&"5".repeat(60)));
         }
         put = put.condition_expression("attribute_not_exists(pk)");
-        Ok(TransactWriteItem::builder().put(put.build().map_err(failed)?).build())
+        let put = put.build().map_err(failed)?;
+        Ok::<_, BenchError>(TransactWriteItem::builder().put(put).build())
     };
     let took = timed(count, async || {
         let write = db.transact_write_items().client_request_token("token");

@@ -14,10 +14,23 @@ const DOCUMENT: &str = include_str!("../../../docs/openapi.json");
 /// sets a text in place of its key.
 const RECOVERY_KEYS: [&str; 2] = ["RECOVERY_PUBLIC_KEY", "COSIGNER_RECOVERY_PUBLIC_KEY"];
 
-/// Returns the endpoint's routes. Both sides must have a recovery key in the environment.
+/// Returns the endpoint's routes. Both sides must have a recovery key in the environment, each its
+/// own.
 pub fn router_from_env(runtime: &Runtime<'_>) -> Router {
-    let set = RECOVERY_KEYS.map(|name| runtime.env.optional(name).is_some());
-    router(set == [true; 2])
+    let [endpoint, cosigner] = RECOVERY_KEYS.map(|name| runtime.env.optional(name));
+    let both = endpoint.zip(cosigner);
+    router(both.is_some_and(|(endpoint, cosigner)| !share_a_key(&endpoint, &cosigner)))
+}
+
+/// Returns whether both sides name the same key, `endpoint:04…` and `cosigner:04…`. Its holder would
+/// open both halves of every wallet.
+fn share_a_key(endpoint: &str, cosigner: &str) -> bool {
+    let points = |text: &str| -> Vec<String> {
+        let keys = text.split(',').filter_map(|key| key.split_once(':'));
+        keys.map(|(_, point)| point.trim().to_ascii_lowercase()).collect()
+    };
+    let endpoint = points(endpoint);
+    points(cosigner).iter().any(|point| endpoint.contains(point))
 }
 
 /// Returns the endpoint's routes. `recovery_key` states whether both sides have one.

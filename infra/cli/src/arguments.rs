@@ -274,7 +274,7 @@ impl Serve {
         }
         budget.check()?;
         options.recovery = RecoveryOptions::of(&self.recovery_keys).map_err(|_| {
-            let want = "at most two different recovery keys of each side";
+            let want = "at most two recovery keys of each side, all of them different";
             ConfigError::Invalid { name: "RECOVERY_KEYS", want }
         })?;
         options.wallets_per_tenant = self.wallets_per_tenant;

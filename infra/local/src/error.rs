@@ -25,8 +25,8 @@ pub enum StartError {
         "{0} is not loopback: anyone who can reach it can use every wallet; pass --expose to allow this"
     )]
     NotLoopback(std::net::IpAddr),
-    /// Another local stack uses the data directory.
-    #[error("the data directory {} is in use by another local stack", .0.display())]
+    /// A local stack or another command uses the data directory.
+    #[error("the data directory {} is in use by a local stack or another command", .0.display())]
     InUse(PathBuf),
     /// Settings contradict each other.
     #[error(transparent)]

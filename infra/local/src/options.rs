@@ -72,8 +72,14 @@ impl RecoveryOptions {
     /// Sorts the keys by their side.
     ///
     /// # Errors
-    /// Fails when a side has more than two keys, or two equal ones.
+    /// Fails when a side has more than two keys, or two of all keys are equal.
     pub fn of(keys: &[RecoveryKey]) -> Result<Self, RecoveryKeyError> {
+        let of_both = |key: &RecoveryKey| {
+            keys.iter().any(|other| other.side != key.side && other.key == key.key)
+        };
+        if keys.iter().any(of_both) {
+            return Err(RecoveryKeyError::Shared);
+        }
         Ok(Self {
             endpoint: RecoveryKeys::of(keys, Side::Endpoint)?,
             cosigner: RecoveryKeys::of(keys, Side::Cosigner)?,

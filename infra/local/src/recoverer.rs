@@ -2,17 +2,19 @@
 //! imports halves. The same code acts on the local stack and on a deployment.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::clock::Clock;
 use domain::ids::Tenant;
 use domain::random::{Random, RandomError};
 use domain::recovery::Verification;
 use hyperdex_cloud::names::{COSIGNER_RECOVERY_TABLE, RECOVERY_TABLE};
 use platform::items::{Item, StoreError, from_item};
-use platform::recovery::RecoveryTable;
+use platform::recovery::{RecoveryTable, Reported, key};
 use protocol::recovery::{RecoveryRecord, Side};
 use protocol::{Answer, Call, RecoveryAnswer, RecoveryCall, WalletKey};
 use serde::{Deserialize, Serialize};
 use shared::mpc::{CosignerClient, CosignerError};
-use shared::wallets::{Custody, ImportError};
+use shared::wallets::{Custody, ImportError, RefreshRequested};
+use uuid::Uuid;
 
 use crate::options::Options;
 use crate::routes::Endpoints;
@@ -30,6 +32,11 @@ pub enum RecoveryRequest {
     Call(RecoveryCall),
     /// Stores the holder's report of a verification.
     Report(Verification),
+    /// Makes wallets due for the refresh job at once. Only the endpoint side has wallets.
+    RequestRefresh {
+        /// The wallets: tenant and walletId.
+        wallets: Vec<(Tenant, Uuid)>,
+    },
 }
 
 /// The key of an item: partition and sort key.
@@ -45,14 +52,16 @@ pub enum RecoveryReply {
         records: Vec<RecoveryRecord>,
         /// The key after which the next page begins.
         next: Option<PageKey>,
-        /// Items of the page that are no records: key and cause of each.
+        /// Items of the page that are not the records of their keys: key and cause of each.
         #[serde(default)]
         damaged: Vec<String>,
     },
     /// The answer to a call.
     Answer(RecoveryAnswer),
-    /// Whether the report is stored. A newer one stays.
-    Reported(bool),
+    /// What became of the report.
+    Reported(Reported),
+    /// Whether each wallet was found, and is due now.
+    Requested(Vec<bool>),
 }
 
 /// Why a request failed. A repeat continues.
@@ -73,6 +82,9 @@ pub enum RecovererError {
     /// The arguments do not name the parts of this side.
     #[error("no access to the {0} side: add {options}", options = options(*.0))]
     NoSide(Side),
+    /// The cosigner has no wallets.
+    #[error("only the endpoint side refreshes wallets")]
+    NotRefreshed,
 }
 
 /// Returns the options that give access to a side.
@@ -90,6 +102,8 @@ pub struct Recoverer {
     pub endpoint: Option<(Box<Custody>, RecoveryTable)>,
     /// The cosigner with the operator's alias, and the table of its records.
     pub cosigner: Option<(CosignerClient, RecoveryTable)>,
+    /// The time.
+    pub clock: Clock,
     /// Randomness.
     pub random: Random,
 }
@@ -107,21 +121,35 @@ impl Recoverer {
         match request {
             RecoveryRequest::Page { after } => self.page(side, after).await,
             RecoveryRequest::Report(report) => {
-                let stored = self.table(side)?.put_verification(&report).await?;
-                Ok(RecoveryReply::Reported(stored))
+                let now_ms = self.clock.now_ms();
+                let reported = self.table(side)?.put_verification(&report, now_ms).await?;
+                Ok(RecoveryReply::Reported(reported))
+            }
+            RecoveryRequest::RequestRefresh { wallets } => {
+                if side != Side::Endpoint {
+                    return Err(RecovererError::NotRefreshed);
+                }
+                let mut found = Vec::with_capacity(wallets.len());
+                for (tenant, wallet_id) in wallets {
+                    let requested = self.custody()?.request_refresh(&tenant, wallet_id).await;
+                    let requested = requested.map_err(ImportError::from)?;
+                    found.push(matches!(requested, RefreshRequested::Noted));
+                }
+                Ok(RecoveryReply::Requested(found))
             }
             RecoveryRequest::Call(call) => {
                 let answer = match side {
-                    Side::Endpoint => {
-                        let (custody, _) =
-                            self.endpoint.as_ref().ok_or(RecovererError::NoSide(side))?;
-                        custody.recovery_call(call).await?
-                    }
+                    Side::Endpoint => self.custody()?.recovery_call(call).await?,
                     Side::Cosigner => self.ask_cosigner(call).await?,
                 };
                 Ok(RecoveryReply::Answer(answer))
             }
         }
+    }
+
+    fn custody(&self) -> Result<&Custody, RecovererError> {
+        let endpoint = self.endpoint.as_ref().map(|(custody, _)| &**custody);
+        endpoint.ok_or(RecovererError::NoSide(Side::Endpoint))
     }
 
     fn table(&self, side: Side) -> Result<&RecoveryTable, RecovererError> {
@@ -148,11 +176,17 @@ impl Recoverer {
         let text = |item: &Item, name: &str| Some(item.get(name)?.as_s().ok()?.clone());
         let (mut records, mut damaged) = (Vec::with_capacity(items.len()), Vec::new());
         for item in items {
-            let name = |part| text(&item, part).unwrap_or_default();
-            let key = format!("{} {}", name("pk"), name("sk"));
-            match from_item("recovery record", item) {
-                Ok(record) => records.push(record),
-                Err(error) => damaged.push(format!("{key}: {error}")),
+            let at = ["pk", "sk"].map(|part| text(&item, part).unwrap_or_default());
+            let name = at.join(" ");
+            match from_item::<RecoveryRecord>("recovery record", item) {
+                Ok(record) if record.side == side && place_of(&record) == at => {
+                    records.push(record);
+                }
+                Ok(_) => {
+                    let cause = "the record is of another tenant, wallet, version or side";
+                    damaged.push(format!("{name}: {cause}"));
+                }
+                Err(error) => damaged.push(format!("{name}: {error}")),
             }
         }
         let next = next.and_then(|key| Some((text(&key, "pk")?, text(&key, "sk")?)));
@@ -169,6 +203,13 @@ impl Recoverer {
     }
 }
 
+/// Returns the partition and sort key of a record's item.
+pub(crate) fn place_of(record: &RecoveryRecord) -> [String; 2] {
+    let item = key(&record.tenant, record.wallet_id, record.key_version);
+    let text = |name: &str| item.get(name).and_then(|it| it.as_s().ok()).cloned();
+    ["pk", "sk"].map(|name| text(name).unwrap_or_default())
+}
+
 impl Endpoints {
     /// Returns what exports records and restores shares, of both sides.
     #[must_use]
@@ -179,6 +220,7 @@ impl Endpoints {
         Recoverer {
             cosigner: Some((custody.cosigner.clone(), table(COSIGNER_RECOVERY_TABLE))),
             endpoint: Some((Box::new(custody), table(RECOVERY_TABLE))),
+            clock: options.clock.clone(),
             random: options.random.clone(),
         }
     }

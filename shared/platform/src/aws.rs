@@ -147,6 +147,12 @@ impl Aws {
         }
     }
 
+    /// Returns the name of the region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
     /// Returns a client of DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> Lazy<aws_sdk_dynamodb::Client> {

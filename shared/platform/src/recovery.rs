@@ -31,6 +31,22 @@ const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 /// The age in days that is reported without a verification that found no faults.
 const NEVER_DAYS: u64 = 999;
 
+/// The most by which the time of a verification may be ahead of the clock, in milliseconds: five
+/// minutes. The machine that verifies has another clock.
+const MAX_AHEAD_MS: u64 = 5 * 60 * 1_000;
+
+/// What became of the report of a verification.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reported {
+    /// It is stored.
+    Stored,
+    /// A newer one is stored, and stays.
+    Older,
+    /// Its time is ahead of the clock. It is not stored: it would silence the alarm until then.
+    Ahead,
+}
+
 /// The settings of one side.
 #[derive(Clone, Debug)]
 pub struct RecoverySetting {
@@ -166,11 +182,20 @@ impl RecoveryTable {
         Ok(kept.map(|kept: Kept<Verification>| kept.value))
     }
 
-    /// Stores the report of a verification. Returns false if a newer one is stored.
+    /// Stores the report of a verification, unless its time is ahead of the clock or a newer one is
+    /// stored. A stored report whose time is ahead of the clock is replaced.
     ///
     /// # Errors
     /// Fails when the table cannot be written.
-    pub async fn put_verification(&self, report: &Verification) -> Result<bool, StoreError> {
+    pub async fn put_verification(
+        &self,
+        report: &Verification,
+        now_ms: u64,
+    ) -> Result<Reported, StoreError> {
+        if is_ahead(report.verified_at_ms, now_ms) {
+            return Ok(Reported::Ahead);
+        }
+        let number = |ms: u64| AttributeValue::N(ms.to_string());
         let [partition, sort] = VERIFICATION.map(|text| AttributeValue::S(text.to_owned()));
         let key = Item::from([("pk".to_owned(), partition), ("sk".to_owned(), sort)]);
         let written = self
@@ -178,18 +203,19 @@ impl RecoveryTable {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(to_record(key, &Kept { schema: SCHEMA, value: report })?))
-            .condition_expression("attribute_not_exists(pk) OR #value.verifiedAtMs <= :new")
-            .expression_attribute_names("#value", "value")
-            .expression_attribute_values(
-                ":new",
-                AttributeValue::N(report.verified_at_ms.to_string()),
+            .condition_expression(
+                "attribute_not_exists(pk) OR #value.verifiedAtMs <= :new \
+                 OR #value.verifiedAtMs > :ahead",
             )
+            .expression_attribute_names("#value", "value")
+            .expression_attribute_values(":new", number(report.verified_at_ms))
+            .expression_attribute_values(":ahead", number(now_ms.saturating_add(MAX_AHEAD_MS)))
             .send()
             .await;
         match written {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(Reported::Stored),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Reported::Older),
                 _ => Err(unavailable(error)),
             },
         }
@@ -199,9 +225,7 @@ impl RecoveryTable {
     pub async fn measure_verification(&self, clock: &Clock) {
         match self.verification().await {
             Ok(report) => {
-                let sound = report.filter(|it| it.faults == 0 && !it.partial && it.records > 0);
-                let age_ms = |it: Verification| clock.now_ms().saturating_sub(it.verified_at_ms);
-                let days = sound.map_or(NEVER_DAYS, |it| age_ms(it) / DAY_MS);
+                let days = verified_days(report.as_ref(), clock.now_ms());
                 metrics::emit(clock, About::SERVICE, &[(Metric::RecoveryVerifiedDays, days)]);
             }
             Err(error) => tracing::warn!(%error, "the last verification cannot be read"),
@@ -238,6 +262,19 @@ impl RecoveryTable {
     }
 }
 
+/// Returns whether a time is ahead of the clock by more than clocks differ.
+const fn is_ahead(at_ms: u64, now_ms: u64) -> bool {
+    at_ms > now_ms.saturating_add(MAX_AHEAD_MS)
+}
+
+/// Returns the age of the last verification in days, if it was complete, found no faults, and is
+/// not of a time to come.
+fn verified_days(report: Option<&Verification>, now_ms: u64) -> u64 {
+    let sound = report.filter(|it| it.faults == 0 && !it.partial && it.records > 0);
+    let sound = sound.filter(|it| !is_ahead(it.verified_at_ms, now_ms));
+    sound.map_or(NEVER_DAYS, |it| now_ms.saturating_sub(it.verified_at_ms) / DAY_MS)
+}
+
 /// An item other than a recovery record.
 #[derive(Serialize, Deserialize)]
 struct Kept<T> {
@@ -267,4 +304,35 @@ fn sorted(tenant: &Tenant, wallet_id: Uuid, sort: String) -> Item {
 
 fn version_of(item: &Item) -> Option<u32> {
     item.get("sk")?.as_s().ok()?.strip_prefix(RECORD)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verification_ahead_of_the_clock_counts_as_never() {
+        let now_ms = 100 * DAY_MS;
+        let sound = |verified_at_ms| Verification {
+            verified_at_ms,
+            records: 1,
+            wallets: 1,
+            faults: 0,
+            partial: false,
+            key_id: "one".to_owned(),
+        };
+        let days = |report: Verification| verified_days(Some(&report), now_ms);
+        assert_eq!(days(sound(now_ms - 41 * DAY_MS)), 41);
+        assert_eq!((days(sound(now_ms)), days(sound(now_ms + MAX_AHEAD_MS))), (0, 0));
+        assert_eq!(days(sound(now_ms + MAX_AHEAD_MS + 1)), NEVER_DAYS);
+        assert_eq!(days(sound(u64::MAX)), NEVER_DAYS);
+        for unsound in [
+            Verification { faults: 1, ..sound(now_ms) },
+            Verification { partial: true, ..sound(now_ms) },
+            Verification { records: 0, ..sound(now_ms) },
+        ] {
+            assert_eq!(days(unsound), NEVER_DAYS);
+        }
+        assert_eq!(verified_days(None, now_ms), NEVER_DAYS);
+    }
 }

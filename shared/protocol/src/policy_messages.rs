@@ -83,7 +83,7 @@ pub enum PolicyFault {
         seq: u64,
     },
     /// Too many changes are pending.
-    #[error("too many changes are pending")]
+    #[error("too many changes are pending: cancel one")]
     TooManyPending,
     /// The approver's key has made too many records in this hour.
     #[error("this approver has made too many changes in this hour")]

@@ -7,7 +7,7 @@ mod request;
 pub use request::{AdminReply, AdminRequest, KeyLine, PolicyRequest};
 
 use domain::clock::Clock;
-use domain::ids::Tenant;
+use domain::ids::{Tenant, WalletRef};
 use domain::random::Random;
 use futures_util::future::try_join_all;
 use hyperdex_cloud::error::chain;
@@ -205,6 +205,11 @@ impl Admin {
             PolicyRequest::Payments { from } => {
                 let page = chain.payments(tenant, from).await?;
                 return Ok(AdminReply::CountedPayments(Box::new(page)));
+            }
+            PolicyRequest::Wallet { wallet_id } => {
+                let found = self.keys.store.find(tenant, &WalletRef::Wallet(wallet_id)).await?;
+                let wallet = found.map(|it| (it.wallet.address, it.wallet.key_version));
+                return Ok(AdminReply::Wallet(wallet));
             }
             PolicyRequest::Propose(proposal) => chain.propose(tenant, proposal).await?,
             PolicyRequest::Approve { seq, approval } => {

@@ -1,5 +1,6 @@
 //! Requests of an operator and their replies, as they go through the control socket of a local stack.
 
+use domain::eth::Address;
 use domain::ids::Tenant;
 use domain::policy::{Approval, ChangeRecord, PolicyState, Proposal};
 use protocol::OpenPayments;
@@ -9,6 +10,7 @@ use shared::credentials::{ContainCursor, Contained};
 use shared::key_admin::{KeyRequest, MadeKey};
 use shared::store::{KeyRecord, TenantRecord};
 use shared::tenancy::{Change, KeyId, KeyLabel, TenantLimits, TenantState};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::recoverer::{RecoveryReply, RecoveryRequest};
@@ -135,6 +137,11 @@ pub enum PolicyRequest {
         /// Where the page begins; `None` for the newest.
         from: Option<String>,
     },
+    /// Reads the address of a wallet and the version of its shares.
+    Wallet {
+        /// The wallet.
+        wallet_id: Uuid,
+    },
     /// Submits a change.
     Propose(Proposal),
     /// Adds an approval.
@@ -184,6 +191,8 @@ pub enum AdminReply {
     PolicyChange(Box<ChangeRecord>),
     /// A page of counted payments.
     CountedPayments(Box<OpenPayments>),
+    /// The address of a wallet and the version of its shares; `None` if the tenant has no such wallet.
+    Wallet(Option<(Address, u32)>),
 }
 
 /// A key in a list.
@@ -219,6 +228,7 @@ impl std::fmt::Debug for AdminReply {
             Self::PolicyState(_) => "PolicyState",
             Self::PolicyChange(_) => "PolicyChange",
             Self::CountedPayments(_) => "CountedPayments",
+            Self::Wallet(_) => "Wallet",
         };
         f.write_str(name)
     }

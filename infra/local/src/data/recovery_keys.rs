@@ -48,7 +48,7 @@ pub(crate) fn kept(
 
 #[cfg(test)]
 mod tests {
-    use protocol::recovery::OpeningKey;
+    use protocol::recovery::{OpeningKey, RecoveryKeyError};
 
     use super::*;
 
@@ -65,6 +65,14 @@ mod tests {
             let found = kept(folder.path(), &none).unwrap();
             assert_eq!((found.endpoint, found.cosigner), (given.endpoint, given.cosigner));
         }
+        // The holder of one key would open both halves of every wallet.
+        let shared = key(Side::Endpoint);
+        let both = [shared, RecoveryKey { side: Side::Cosigner, ..shared }];
+        let refused = RecoveryOptions::of(&both).unwrap_err();
+        assert_eq!(refused, RecoveryKeyError::Shared);
+        let lines = both.map(|key| key.to_string()).join("\n");
+        std::fs::write(folder.path().join(RECOVERY_KEYS_FILE), lines).unwrap();
+        kept(folder.path(), &none).unwrap_err();
         std::fs::write(folder.path().join(RECOVERY_KEYS_FILE), "x\n").unwrap();
         kept(folder.path(), &none).unwrap_err();
     }

@@ -88,10 +88,13 @@ async fn approved_export_opens_at_its_recipient_alone() {
     let key = alice.key();
     // Another wallet, version, change or recipient, and the endpoint before the cosigner.
     let newer = WalletKey { key_version: 2, ..key.clone() };
+    let elsewhere = WalletKey { tenant: "acme".parse().unwrap(), ..key.clone() };
     for (asking, cause) in [
         ((&bob.key(), change, to), "another wallet"),
         ((&key, change + 1, to), "no export of this change"),
         ((&key, change, *stranger.public()), "another recipient"),
+        ((&newer, change, to), "no such share"),
+        ((&elsewhere, change, to), "no such share"),
     ] {
         let refused = asked(&drill, Side::Cosigner, asking, None).await.unwrap_err();
         assert!(refused.contains(cause), "{refused}");
@@ -136,7 +139,8 @@ async fn export_waits_for_its_delay_and_stops_with_a_freeze() {
     let to = *OpeningKey::generate().unwrap().public();
     let change = changed(&drill, export_of(&drill, &alice, to)).await;
     let early = asked(&drill, Side::Cosigner, (&alice.key(), change, to), None).await;
-    assert_eq!(early.unwrap_err(), "no export of this change is in effect");
+    let early = early.unwrap_err();
+    assert!(early.starts_with(&format!("change {change} takes effect at 20")), "{early}");
     drill.stop().await;
 
     let drill = Drill::start_with(&[], |options| options.payment_delay_s = 0).await;

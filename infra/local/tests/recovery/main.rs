@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot continue fails")]
 
+mod commands;
 mod drill;
 mod export;
 mod refused;

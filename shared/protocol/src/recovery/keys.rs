@@ -79,6 +79,11 @@ pub enum RecoveryKeyError {
     /// The key is of the other side.
     #[error("the recovery key is of the {0}: each side needs its own, held by another person")]
     OtherSide(Side),
+    /// The same key is named for both sides.
+    #[error(
+        "both sides have the same recovery key: each side needs its own, held by another person"
+    )]
+    Shared,
     /// The keys are too many, or two are equal.
     #[error("expected at most two different recovery keys")]
     Number,

@@ -106,11 +106,13 @@ impl Chain {
             return Err(PolicyFault::Invalid(cause));
         }
         let from_s = (case.now_ms / 1_000).saturating_add(self.delay_s(case.rules));
-        if export.until_s <= from_s {
-            return Err(PolicyFault::Expired);
-        }
-        if export.until_s > from_s.saturating_add(MAX_NOT_AFTER_S) {
-            return Err(PolicyFault::NotAfterTooFar);
+        let last_s = from_s.saturating_add(MAX_NOT_AFTER_S);
+        if export.until_s <= from_s || export.until_s > last_s {
+            let cause = format!(
+                "untilS must be after the change's delay, and at most 30 days after it: between \
+                 {from_s} and {last_s}"
+            );
+            return Err(PolicyFault::Invalid(cause));
         }
         let of_others = |known: &WalletExport| known.wallet_id != export.wallet_id;
         let open = self.state.exports.iter().filter(|it| !it.has_ended(case.now_ms));

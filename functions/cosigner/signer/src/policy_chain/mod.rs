@@ -30,7 +30,7 @@ pub(crate) use record::{Action, Entry, First, head_of};
 pub(crate) use store::Chains;
 pub use verify::PolicyOrigin;
 pub(crate) use verify::{CALL_MS, History, replay};
-pub(crate) use view::View;
+pub(crate) use view::{ExportFault, View};
 
 use domain::policy::{AssetLimit, Authority};
 

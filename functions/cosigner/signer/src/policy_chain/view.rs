@@ -4,8 +4,9 @@ use aws_sdk_dynamodb::types::ConditionCheck;
 use domain::eth::Address;
 use domain::ids::Tenant;
 use domain::policy::{
-    AssetId, AssetLimit, Authority, Cap, ListedDestination, PermittedExport, Venue,
+    AssetId, AssetLimit, Authority, Cap, Change, ListedDestination, PermittedExport, Venue,
 };
+use domain::time::rfc3339_seconds;
 use platform::items::{Item, StoreError};
 use protocol::WalletKey;
 
@@ -33,6 +34,33 @@ pub(crate) struct View {
     limits: Vec<ActiveLimit>,
     destinations: Vec<ListedDestination>,
     exports: Vec<PermittedExport>,
+    /// The exports that are not in effect: their change, and from when on if it is approved.
+    waiting: Vec<(u64, Option<u64>)>,
+}
+
+/// Why an export is not allowed. The operator reads the text.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(crate) enum ExportFault {
+    #[error("the tenant's policy is frozen")]
+    Frozen,
+    #[error("the policy's table was restored: the root authority must resume it")]
+    Restored,
+    #[error("change {0} takes effect at {from}: export it then", from = rfc3339_seconds(*.1))]
+    Delayed(u64, u64),
+    #[error("change {0} needs more approvals")]
+    Unapproved(u64),
+    #[error("no export of this change is in effect")]
+    Unknown,
+    #[error("the change allows the export of another wallet")]
+    OtherWallet,
+    #[error("the change allows the export of another share version")]
+    OtherVersion,
+    #[error("the permission has ended")]
+    Ended,
+    #[error("the change names another recipient")]
+    OtherRecipient,
+    #[error("the cosigner has no such share: check the tenant, the wallet and the share version")]
+    NoShare,
 }
 
 impl View {
@@ -44,6 +72,12 @@ impl View {
             chain_id: origin.chain_id.clone(),
             limits: chain.state.limits.iter().map(|known| capped(known, rules)).collect(),
             destinations: chain.destinations(),
+            waiting: chain
+                .pending
+                .iter()
+                .filter(|it| matches!(it.change, Change::ExportWallet { .. }))
+                .map(|it| (it.seq, it.effective_at_ms))
+                .collect(),
             seq: chain.seq,
             hash: chain.hash,
             frozen: chain.state.frozen,
@@ -73,25 +107,35 @@ impl View {
         key: &WalletKey,
         address: Address,
         now_ms: u64,
-    ) -> Result<&str, &'static str> {
+    ) -> Result<&str, ExportFault> {
         if self.frozen {
-            return Err("the tenant's policy is frozen");
+            return Err(ExportFault::Frozen);
         }
         if !self.payments_on {
-            return Err("the policy's table was restored: the root authority must resume it");
+            return Err(ExportFault::Restored);
         }
         let known = self.exports.iter().find(|known| known.change == change);
-        let export = &known.ok_or("no export of this change is in effect")?.export;
+        let known = known.ok_or_else(|| self.not_in_effect(change))?;
+        let export = &known.export;
         if (export.wallet_id, export.address) != (key.wallet_id, address) {
-            return Err("the change allows the export of another wallet");
+            return Err(ExportFault::OtherWallet);
         }
         if export.share_version != key.key_version {
-            return Err("the change allows the export of another share version");
+            return Err(ExportFault::OtherVersion);
         }
-        if known.is_some_and(|known| known.has_ended(now_ms)) {
-            return Err("the permission has ended");
+        if known.has_ended(now_ms) {
+            return Err(ExportFault::Ended);
         }
         Ok(&export.recipient)
+    }
+
+    /// Returns why no export of a change is in effect.
+    fn not_in_effect(&self, change: u64) -> ExportFault {
+        match self.waiting.iter().find(|(seq, _)| *seq == change) {
+            Some((_, Some(at_ms))) => ExportFault::Delayed(change, *at_ms),
+            Some((_, None)) => ExportFault::Unapproved(change),
+            None => ExportFault::Unknown,
+        }
     }
 
     /// Returns the condition for a transaction that the policy has not changed since it was read.

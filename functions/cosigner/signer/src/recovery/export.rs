@@ -9,7 +9,7 @@ use protocol::{RecoveryAnswer, Refusal, WalletKey};
 use super::Mark;
 use crate::audit::{Decision, RequestContext, Step};
 use crate::party::{CallError, Cosigner, Failure};
-use crate::policy_chain::View;
+use crate::policy_chain::{ExportFault, View};
 use crate::sign::usable;
 
 /// How often the policy may change between read and write.
@@ -29,7 +29,9 @@ impl Cosigner {
         for _ in 0..TRIES {
             let policy = [View::key(&key.tenant)];
             let (item, head, mut items) = self.shares.share_head_and(key, &policy).await?;
-            let item = item.ok_or(Refusal::UnknownKey)?;
+            let Some(item) = item else {
+                return Ok(RecoveryAnswer::NotAllowed(ExportFault::NoShare.to_string()));
+            };
             usable(&item, &head)?;
             let view = self.policy_view(&key.tenant, items.pop().flatten()).await?;
             let (share, _) = self.open_share(key, item).await?;
@@ -45,7 +47,7 @@ impl Cosigner {
                     let recorded = self.record(&context, head, &refused, Step::Refuse, None).await;
                     return match recorded {
                         Ok(_) | Err(CallError::Refused(Refusal::Busy)) => {
-                            Ok(RecoveryAnswer::NotAllowed(cause.to_owned()))
+                            Ok(RecoveryAnswer::NotAllowed(cause.to_string()))
                         }
                         Err(error) => Err(error),
                     };
@@ -81,8 +83,8 @@ impl Cosigner {
     }
 }
 
-fn same(allowed: SealingKey, named: SealingKey) -> Result<SealingKey, &'static str> {
-    if allowed == named { Ok(allowed) } else { Err("the change names another recipient") }
+fn same(allowed: SealingKey, named: SealingKey) -> Result<SealingKey, ExportFault> {
+    if allowed == named { Ok(allowed) } else { Err(ExportFault::OtherRecipient) }
 }
 
 fn damaged(error: impl std::fmt::Display) -> Failure {

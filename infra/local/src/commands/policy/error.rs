@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use domain::eth::Address;
+use domain::time::rfc3339_seconds;
 use shared::mpc::CosignerError;
+use uuid::Uuid;
 
 use super::arguments::ChangeError;
 use crate::approver::ApproverKeyError;
@@ -68,6 +71,30 @@ pub enum PolicyCommandError {
     /// The chain is another one.
     #[error("the service's policy chain is {0}, not the one of --chain-id: nothing was signed")]
     OtherChain(String),
+    /// The end of a permission to export has passed, or is too far away.
+    #[error(
+        "invalid --until: expected Unix seconds after {from_s} ({from}), when the change takes \
+         effect, and at most {last_s} ({last}), 30 days later",
+        from = rfc3339_seconds(from_s.saturating_mul(1_000)),
+        last = rfc3339_seconds(last_s.saturating_mul(1_000))
+    )]
+    Until {
+        /// The end of the delay, Unix seconds.
+        from_s: u64,
+        /// The latest end of the permission, Unix seconds.
+        last_s: u64,
+    },
+    /// The tenant has no such wallet.
+    #[error("the tenant has no wallet {0}: correct --wallet-id or --tenant; nothing was signed")]
+    NoWallet(Uuid),
+    /// The wallet has another address.
+    #[error("the wallet has the address {0}: correct --address; nothing was signed")]
+    OtherAddress(Address),
+    /// The wallet's shares have another version.
+    #[error(
+        "the wallet's shares have the version {0}: correct --share-version; nothing was signed"
+    )]
+    OtherVersion(u32),
     /// No such pending change.
     #[error("no pending change has the number {0}")]
     NotPending(u64),

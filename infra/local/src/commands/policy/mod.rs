@@ -6,6 +6,8 @@
 
 mod arguments;
 mod error;
+mod export;
+mod keygen;
 mod output;
 mod service;
 mod sign;
@@ -24,11 +26,11 @@ use zeroize::Zeroizing;
 pub use self::error::PolicyCommandError;
 
 use self::arguments::{ChangeArgs, PlaceArgs, SignerArgs, expiry};
+use self::keygen::keygen;
 use self::output::{show_payments, show_record, show_state, show_terms};
 use self::service::Service;
-use self::sign::{KmsSigner, Signer, explain};
+use self::sign::{Signer, explain};
 use super::arguments::{Expiry, Output, Place};
-use crate::approver::ApproverKey;
 
 /// Time for which approvals count when no option says otherwise.
 const VALIDITY_MS: u64 = 3 * 24 * 60 * 60 * 1_000;
@@ -179,33 +181,6 @@ pub async fn run(
     done
 }
 
-async fn keygen(
-    id: &str,
-    key: Option<PathBuf>,
-    kms_key: Option<&str>,
-    (args, place): (&PlaceArgs, &Place<'_>),
-    output: &impl Output,
-) -> Result<(), PolicyCommandError> {
-    let is_id = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !(1..=32).contains(&id.len()) || !id.bytes().all(is_id) {
-        return Err(PolicyCommandError::Id);
-    }
-    let public_key = match kms_key {
-        Some(kms_key) => {
-            KmsSigner::open(kms_key, args, &place.clock).await?.public_key().to_owned()
-        }
-        None => {
-            let path = key.unwrap_or_else(|| PathBuf::from(format!("{id}.pem")));
-            let public_key = ApproverKey::create(&path)?.public_key();
-            output.note(&format!("Wrote the private key to {}. Keep it offline.", path.display()));
-            public_key
-        }
-    };
-    output.note("The approver's entry for an authority:");
-    output.say(&format!(r#"{{"id":"{id}","publicKey":"{public_key}"}}"#));
-    Ok(())
-}
-
 /// A command that has found its policy.
 struct Session<'a> {
     service: &'a Service,
@@ -308,6 +283,7 @@ impl Session<'_> {
     ) -> Result<(), PolicyCommandError> {
         let tenant = &self.args.tenant;
         let state = self.state().await?;
+        self.check_export(&change, &state).await?;
         let (seq, not_after_s) = (state.seq + 1, self.until_s(not_after));
         let prev_hash = state.head_hash.clone();
         let text = change_text(&state.chain_id, tenant, seq, &prev_hash, &change, not_after_s);
@@ -339,6 +315,7 @@ impl Session<'_> {
             let change = domain::policy::canonical_json(&pending.change).unwrap_or_default();
             return Err(PolicyCommandError::OtherChange { sequence: seq, change });
         }
+        self.check_export(&change, &state).await?;
         let (prev, not_after_s) = (&pending.prev_hash, pending.not_after_s);
         let text = change_text(&state.chain_id, tenant, seq, prev, &change, not_after_s);
         let Some(approval) = self.signed(&state, signer, &text, asks, output).await? else {

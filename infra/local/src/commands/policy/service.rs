@@ -13,10 +13,12 @@ use shared::http_client::client_builder;
 use shared::mpc::CosignerClient;
 use shared::policy_chain::PolicyChain;
 use url::Url;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::PolicyCommandError;
 use super::arguments::PlaceArgs;
+use super::export::Known;
 use super::wire::{payments_of, record_of, state_of};
 use crate::admin::{AdminReply, AdminRequest, PolicyRequest};
 use crate::commands::arguments::Place;
@@ -101,6 +103,38 @@ impl Service {
             Self::Local(reach) => {
                 match ask(reach, tenant, PolicyRequest::Payments { from }).await? {
                     AdminReply::CountedPayments(page) => Ok(*page),
+                    _ => Err(PolicyCommandError::Response),
+                }
+            }
+        }
+    }
+
+    /// Returns what the service knows about a wallet. A tenant key may not be allowed to read it.
+    pub(super) async fn wallet(
+        &self,
+        tenant: &Tenant,
+        wallet_id: Uuid,
+    ) -> Result<Known, PolicyCommandError> {
+        match self {
+            Self::Cosigner(_) => Ok(Known::Nothing),
+            Self::Api(api) => {
+                match api.call(Method::GET, &format!("api/wallets/{wallet_id}"), None).await {
+                    Ok(body) => {
+                        let address = body["address"].as_str().and_then(|it| it.parse().ok());
+                        let address = address.ok_or(PolicyCommandError::Response)?;
+                        Ok(Known::Wallet(address, None))
+                    }
+                    Err(PolicyCommandError::Api { status: 404, .. }) => Ok(Known::Missing),
+                    Err(PolicyCommandError::Api { status: 403, .. }) => Ok(Known::Nothing),
+                    Err(error) => Err(error),
+                }
+            }
+            Self::Local(reach) => {
+                match ask(reach, tenant, PolicyRequest::Wallet { wallet_id }).await? {
+                    AdminReply::Wallet(Some((address, version))) => {
+                        Ok(Known::Wallet(address, Some(version)))
+                    }
+                    AdminReply::Wallet(None) => Ok(Known::Missing),
                     _ => Err(PolicyCommandError::Response),
                 }
             }

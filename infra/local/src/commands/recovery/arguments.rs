@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use domain::ids::Tenant;
+use domain::eth::Address;
+use domain::ids::{IdError, Tenant, WalletRef};
 use hyperdex_recovery::key::{self, PrivateKey};
 use protocol::recovery::{SealingKey, Side};
 use url::Url;
@@ -28,6 +29,15 @@ impl From<SideArg> for Side {
             SideArg::Cosigner => Self::Cosigner,
         }
     }
+}
+
+/// A wallet's name. An address in mixed case must have its checksum (EIP-55).
+pub(super) fn wallet(text: &str) -> Result<WalletRef, String> {
+    let wallet: WalletRef = text.parse().map_err(|error: IdError| error.to_string())?;
+    if matches!(wallet, WalletRef::Address(_)) {
+        Address::parse_receiver(text).map_err(|error| error.to_string())?;
+    }
+    Ok(wallet)
 }
 
 /// A private recovery key.
@@ -110,4 +120,20 @@ pub struct ExportArgs {
     pub out: PathBuf,
     #[command(flatten)]
     pub place: PlaceArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wallet_address_with_a_wrong_checksum_is_refused() {
+        const ADDRESS: &str = "0x173404aAAa4d6539e2C7dbcC1931Cf41b3A3D5c7";
+        let lower = ADDRESS.to_lowercase();
+        for good in [ADDRESS, lower.as_str(), "user_123", "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a"] {
+            assert!(wallet(good).is_ok(), "{good}");
+        }
+        assert!(wallet(&ADDRESS.replace("aAAa", "AAAa")).is_err());
+        assert!(wallet("0x1 2").is_err());
+    }
 }

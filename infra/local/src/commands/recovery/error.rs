@@ -67,6 +67,18 @@ pub enum RecoveryCommandError {
     /// The stack does not know the transport key.
     #[error("the transport key is not of this stack, or has expired: run `recovery begin` again")]
     UnknownTransport,
+    /// The verification is of a time to come. It would silence the alarm until then.
+    #[error(
+        "the verification is dated {0}, ahead of the stack's clock: correct the clock of the machine \
+         that verified, and verify again"
+    )]
+    ReportAhead(String),
+    /// The file has nothing to restore.
+    #[error("{} has no halves: run `recovery open` again with the right records", .0.display())]
+    NoHalves(PathBuf),
+    /// The user ended the prompt for a passphrase.
+    #[error("interrupted")]
+    Interrupted,
     /// The export is not allowed.
     #[error("the export is not allowed: {0}")]
     NotAllowed(String),

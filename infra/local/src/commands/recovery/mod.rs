@@ -9,6 +9,7 @@ mod error;
 mod offline;
 mod online;
 mod passphrase;
+mod service;
 
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ use domain::ids::{Tenant, WalletRef};
 
 pub use self::error::RecoveryCommandError;
 
-use self::arguments::{ExportArgs, KeyArgs, PlaceArgs, SideArg};
+use self::arguments::{ExportArgs, KeyArgs, PlaceArgs, SideArg, wallet};
 use super::arguments::{Output, Place};
 
 /// A command of a recovery.
@@ -77,6 +78,8 @@ pub enum RecoveryCommand {
     /// Store the report of a verification
     ///
     /// An alarm is raised when the last verification without faults is older than 40 days.
+    /// Returns 1 if a newer report is stored. A report that is dated ahead of the stack's clock is
+    /// refused.
     Report {
         /// Side that was verified
         #[arg(long, value_enum)]
@@ -117,8 +120,8 @@ pub enum RecoveryCommand {
     },
     /// Encrypt the halves of a side to a transport key (offline)
     ///
-    /// Takes each wallet's newest version that both sides have and that opens. A second run within
-    /// 24 hours continues an unfinished file.
+    /// Takes each wallet's newest version that both sides have and that opens, and names the
+    /// wallets of both files without one. A second run within 24 hours continues an unfinished file.
     Open {
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show it as the text of the command")]
@@ -132,10 +135,10 @@ pub enum RecoveryCommand {
         /// File of `recovery begin`
         #[arg(long)]
         transport: PathBuf,
-        /// Fingerprint of the transport key, from two operators
+        /// Fingerprint of the transport key, from the second operator
         ///
-        /// `recovery begin` prints it for the first operator, `recovery show-transport` for the
-        /// second. Both read it to you.
+        /// The second operator reads it to you from `recovery show-transport`. It must be the one
+        /// that `recovery begin` printed for the first operator.
         #[arg(long)]
         fingerprint: String,
         /// New file for the halves
@@ -155,6 +158,19 @@ pub enum RecoveryCommand {
         /// File of `recovery open`
         #[arg(long)]
         halves: PathBuf,
+        #[command(flatten)]
+        #[expect(missing_docs, reason = "clap would show it as the text of the command")]
+        place: PlaceArgs,
+    },
+    /// Make wallets due for the refresh job at once
+    ///
+    /// An import of the cosigner's side changes nothing in the wallets' table, so the job would
+    /// skip its wallets. A wallet whose refresh failed rests for six hours. Needs access to the endpoint
+    /// side.
+    RequestRefresh {
+        /// File of the endpoint side's records
+        #[arg(long)]
+        records: PathBuf,
         #[command(flatten)]
         #[expect(missing_docs, reason = "clap would show it as the text of the command")]
         place: PlaceArgs,
@@ -215,7 +231,7 @@ pub enum RecoveryCommand {
         #[arg(long)]
         cosigner_records: PathBuf,
         /// Wallet: a userId, a walletId or an address
-        #[arg(long)]
+        #[arg(long, value_parser = wallet)]
         wallet: WalletRef,
         /// Tenant of the wallet, if several have such a userId
         #[arg(long)]
@@ -284,6 +300,9 @@ pub async fn run(
         RecoveryCommand::Import { side, transport, halves, place: to } => {
             let files = (transport.as_path(), halves.as_path());
             online::import((*side).into(), files, (to, place), output).await
+        }
+        RecoveryCommand::RequestRefresh { records, place: to } => {
+            online::request_refresh(records, (to, place), output).await
         }
     }
 }

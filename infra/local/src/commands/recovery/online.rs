@@ -1,125 +1,33 @@
 //! The commands that reach a stack. The cosigner's halves pass through them encrypted. On a
 //! deployment, party 1's code runs in this process, so it sees the endpoint side's halves.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use domain::ids::Tenant;
 use domain::time::rfc3339_seconds;
 use futures_util::stream::{self, StreamExt};
-use hyperdex_console::operator::session::{DeploymentArgs, operator_aws};
+use hyperdex_recovery::error::RecoveryError;
 use hyperdex_recovery::export::{Export, Released};
 use hyperdex_recovery::file::{self, Header, Kind, Writer};
 use hyperdex_recovery::new_file::NewFile;
 use hyperdex_recovery::transport;
 use indicatif::ProgressBar;
-use platform::recovery::{RecoveryTable, key};
-use protocol::recovery::{RecoveryKeys, RecoveryRecord, Side};
+use platform::recovery::Reported;
+use protocol::recovery::{RecoveryRecord, Side};
 use protocol::{
     Imported, MAX_HALVES, RecoveryAnswer, RecoveryCall, Transport, TransportedHalf, WalletKey,
 };
-use shared::aws::LambdaClient;
-use shared::mpc::CosignerClient;
-use shared::store::StoreConfig;
-use shared::wallets::{Custody, CustodyConfig, RefreshBy};
-use url::Url;
+use uuid::Uuid;
 
 use super::RecoveryCommandError;
 use super::arguments::{ExportArgs, PlaceArgs, SideArg};
-use crate::admin::{AdminReply, AdminRequest};
+use super::service::Service;
 use crate::commands::arguments::{Output, Place};
-use crate::commands::reach::Reach;
-use crate::data::existing;
-use crate::recoverer::{PageKey, Recoverer, RecoveryReply, RecoveryRequest};
+use crate::recoverer::{PageKey, RecoveryReply, RecoveryRequest, place_of};
 
-/// The alias of the cosigner's function that operators invoke.
-const OPERATOR: &str = "operator";
-
-/// Calls of an import that run at the same time.
+/// Calls of an import, or of a request for a refresh, that run at the same time.
 const CALLS: usize = 8;
-
-/// The way to a side.
-enum Service {
-    /// A local stack.
-    Local(Reach),
-    /// A deployment, with the operator's credentials.
-    Deployment(Box<Recoverer>),
-}
-
-impl Service {
-    async fn find((args, place): (&PlaceArgs, &Place<'_>)) -> Result<Self, RecoveryCommandError> {
-        let Some(table) = &args.recovery_table else {
-            existing(place.data_dir)?;
-            return Ok(Self::Local(Reach::find(&DeploymentArgs::default(), place).await?));
-        };
-        let (profile, region) = (args.profile.as_deref(), args.region.as_deref());
-        let endpoint = args.endpoint_url.as_ref().map(Url::as_str);
-        let aws = operator_aws(profile, region, endpoint, place.clock.clone()).await;
-        let aws = aws.map_err(|error| RecoveryCommandError::Aws(error.to_string()))?;
-        let records = RecoveryTable::new(aws.dynamodb(), table);
-        let caller = format!("operator:{}", place.user);
-        let cosigner = args.cosigner.as_ref().map(|function| {
-            let function = format!("{function}:{OPERATOR}");
-            let client = CosignerClient::new(LambdaClient::new(&aws), function, caller.clone());
-            (client, records.clone())
-        });
-        let parts = args.wallets_table.as_ref().zip(args.kms_key.as_ref());
-        let endpoint = parts.map(|(wallets, kms_key)| {
-            let config = CustodyConfig {
-                kms_key_id: kms_key.clone(),
-                // An import invokes no function.
-                cosigner_function: String::new(),
-                caller: caller.clone(),
-                refresh: RefreshBy::Function(String::new()),
-            };
-            let store = StoreConfig { table: wallets.clone() };
-            let (clock, random) = (place.clock.clone(), place.random.clone());
-            let custody = Custody::new(&aws, &store, &config, clock, random);
-            // For the marks of exported wallets. An import makes no records.
-            let custody = custody.with_recovery(RecoveryKeys::default(), table, "");
-            (Box::new(custody), records.clone())
-        });
-        let recoverer = Recoverer { endpoint, cosigner, random: place.random.clone() };
-        Ok(Self::Deployment(Box::new(recoverer)))
-    }
-
-    async fn ask(
-        &self,
-        side: Side,
-        request: RecoveryRequest,
-    ) -> Result<RecoveryReply, RecoveryCommandError> {
-        match self {
-            Self::Deployment(recoverer) => Ok(recoverer.run(side, request).await?),
-            Self::Local(reach) => {
-                let request = AdminRequest::Recovery { side, request: Box::new(request) };
-                match reach.ask(request).await? {
-                    AdminReply::Recovery(reply) => Ok(*reply),
-                    _ => Err(RecoveryCommandError::Reply),
-                }
-            }
-        }
-    }
-
-    async fn call(
-        &self,
-        side: Side,
-        call: RecoveryCall,
-    ) -> Result<RecoveryAnswer, RecoveryCommandError> {
-        match self.ask(side, RecoveryRequest::Call(call)).await? {
-            RecoveryReply::Answer(RecoveryAnswer::UnknownTransport) => {
-                Err(RecoveryCommandError::UnknownTransport)
-            }
-            RecoveryReply::Answer(answer) => Ok(answer),
-            RecoveryReply::Page { .. } | RecoveryReply::Reported(_) => {
-                Err(RecoveryCommandError::Reply)
-            }
-        }
-    }
-
-    async fn close(self) {
-        if let Self::Local(reach) = self {
-            reach.close().await;
-        }
-    }
-}
 
 pub(super) async fn export(
     side: Side,
@@ -148,7 +56,8 @@ async fn write_records(
     (out, now_ms): (&Path, u64),
     (bar, output): (&ProgressBar, &impl Output),
 ) -> Result<(u64, u64), RecoveryCommandError> {
-    let header = Header::new(Kind::Records, side, now_ms);
+    let mut header = Header::new(Kind::Records, side, now_ms);
+    header.source = Some(service.source.clone());
     let (mut writer, last) = Writer::open::<RecoveryRecord>(out, &header)?;
     if writer.entries() > 0 {
         let entries = writer.entries();
@@ -156,7 +65,7 @@ async fn write_records(
         output.note("That run printed the damaged items up to there.");
     }
     let mut damaged_items = 0;
-    let mut after = last.as_ref().map(page_key);
+    let mut after: Option<PageKey> = last.as_ref().map(|record| place_of(record).into());
     while !writer.is_complete() {
         let page = service.ask(side, RecoveryRequest::Page { after: after.take() }).await?;
         let RecoveryReply::Page { records, next, damaged } = page else {
@@ -177,13 +86,6 @@ async fn write_records(
         after = next;
     }
     Ok((writer.finish()?, damaged_items))
-}
-
-/// Returns the key of a record's item, after which the next page begins.
-fn page_key(record: &RecoveryRecord) -> PageKey {
-    let item = key(&record.tenant, record.wallet_id, record.key_version);
-    let text = |name: &str| item.get(name).and_then(|it| it.as_s().ok()).cloned();
-    (text("pk").unwrap_or_default(), text("sk").unwrap_or_default())
 }
 
 /// Has each party encrypt its half to the recipient, the cosigner first, because it decides. With
@@ -282,14 +184,17 @@ pub(super) async fn report(
     let stored = service.ask(side, RecoveryRequest::Report(verification)).await;
     service.close().await;
     match stored? {
-        RecoveryReply::Reported(true) => {
+        RecoveryReply::Reported(Reported::Stored) => {
             output.say(&format!("Stored the verification of the {side} side of {at}."));
             Ok(true)
         }
-        RecoveryReply::Reported(false) => {
-            output.say("A newer verification is stored, and stays.");
-            Ok(true)
+        RecoveryReply::Reported(Reported::Older) => {
+            output.say(&format!(
+                "Stored nothing: a verification of the {side} side newer than {at} is stored."
+            ));
+            Ok(false)
         }
+        RecoveryReply::Reported(Reported::Ahead) => Err(RecoveryCommandError::ReportAhead(at)),
         _ => Err(RecoveryCommandError::Reply),
     }
 }
@@ -324,9 +229,13 @@ pub(super) async fn import(
     output: &impl Output,
 ) -> Result<bool, RecoveryCommandError> {
     let transport = transport::read(transport, side, to.1.clock.now_ms())?;
-    let (header, halves) = file::read::<TransportedHalf>(halves, Kind::Halves, side)?;
+    let path = halves;
+    let (header, halves) = file::read::<TransportedHalf>(path, Kind::Halves, side)?;
     if header.transport != Some(transport.public_key.fingerprint()) {
         return Err(RecoveryCommandError::OtherTransport);
+    }
+    if halves.is_empty() {
+        return Err(RecoveryCommandError::NoHalves(path.to_owned()));
     }
     let service = Service::find(to).await?;
     let bar = ProgressBar::new(halves.len() as u64);
@@ -358,8 +267,62 @@ pub(super) async fn import(
     output.say(&format!(
         "Restored {restored} shares of the {side} side; {present} were there, {refused} refused."
     ));
-    output.note("The refresh job or a wallet's first signature completes them.");
+    if restored > 0 {
+        output.note(match side {
+            Side::Endpoint => "The refresh job or a wallet's first signature completes them.",
+            Side::Cosigner => {
+                "Have the endpoint operator run `recovery request-refresh`, then the refresh job."
+            }
+        });
+    }
     Ok(refused == 0)
+}
+
+/// Makes every wallet of a file of the endpoint side's records due for the refresh job at once.
+pub(super) async fn request_refresh(
+    records: &Path,
+    to: (&PlaceArgs, &Place<'_>),
+    output: &impl Output,
+) -> Result<bool, RecoveryCommandError> {
+    let (_, records) = file::read::<RecoveryRecord>(records, Kind::Records, Side::Endpoint)?;
+    // A wallet has a record of each version.
+    let wallets: BTreeMap<(String, Uuid), Tenant> = records
+        .into_iter()
+        .map(|record| ((record.tenant.to_string(), record.wallet_id), record.tenant))
+        .collect();
+    let wallets: Vec<(Tenant, Uuid)> =
+        wallets.into_iter().map(|((_, wallet_id), tenant)| (tenant, wallet_id)).collect();
+    if wallets.is_empty() {
+        return Err(RecoveryError::NoRecords(Side::Endpoint).into());
+    }
+    let service = Service::find(to).await?;
+    let bar = ProgressBar::new(wallets.len() as u64);
+    let (mut noted, mut missing) = (0, 0);
+    let done = async {
+        let parts = wallets.chunks(MAX_HALVES).map(|part| service.request_refresh(part));
+        let mut parts = stream::iter(parts).buffer_unordered(CALLS);
+        while let Some(part) = parts.next().await {
+            let (part, found) = part?;
+            for ((tenant, wallet_id), is_found) in part.iter().zip(found) {
+                if is_found {
+                    noted += 1;
+                } else {
+                    missing += 1;
+                    let line = format!("{wallet_id}: the tenant {tenant} has no such wallet");
+                    bar.suspend(|| output.say(&line));
+                }
+            }
+            bar.inc(part.len() as u64);
+        }
+        Ok::<_, RecoveryCommandError>(())
+    };
+    let done = done.await;
+    bar.finish_and_clear();
+    service.close().await;
+    done?;
+    output.say(&format!("Requested the refresh of {noted} wallets; {missing} were not found."));
+    output.note("Run the refresh job until its summary has \"more\":false and \"failed\":0.");
+    Ok(missing == 0)
 }
 
 /// Restores the shares of a part of the halves. Returns the part, and the result of each half.

@@ -1,8 +1,10 @@
 //! Passphrases: from a file, from standard input, or from a terminal.
 
-use std::io::{IsTerminal, Read};
+use std::io::{ErrorKind, IsTerminal, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::signal::unix::{SignalKind, signal};
 use zeroize::Zeroizing;
 
 use super::RecoveryCommandError;
@@ -12,6 +14,15 @@ const MAX_PASSPHRASE: u64 = 4_096;
 
 /// The name of standard input.
 const STDIN: &str = "-";
+
+/// The exit code of a program that SIGINT ends.
+const INTERRUPTED: i32 = 130;
+
+/// Whether a handler of SIGINT is installed.
+static HANDLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a prompt is open, so that the terminal shows no input.
+static PROMPTING: AtomicBool = AtomicBool::new(false);
 
 /// The source of a passphrase.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +67,35 @@ impl<'a> Passphrase<'a> {
         if !std::io::stdin().is_terminal() && !std::io::stderr().is_terminal() {
             return Err(RecoveryCommandError::NoTerminal { option });
         }
+        let failed = |source| RecoveryCommandError::Prompt { option, source };
+        handle_interrupts().map_err(failed)?;
         let prompt = format!("{prompt} {}: ", self.of.display());
+        PROMPTING.store(true, Ordering::SeqCst);
         let typed = rpassword::prompt_password(prompt).map(Zeroizing::new);
-        typed.map_err(|source| RecoveryCommandError::Prompt { option, source })
+        PROMPTING.store(false, Ordering::SeqCst);
+        typed.map_err(|source| match source.kind() {
+            ErrorKind::Interrupted => RecoveryCommandError::Interrupted,
+            _ => failed(source),
+        })
     }
+}
+
+/// Handles Ctrl-C. At a prompt, `rpassword` raises SIGINT while the terminal's echo is off. The
+/// default action would end the process there. With a handler, the prompt restores the echo and
+/// fails. At any other time, the handler ends the process, as the default action does.
+fn handle_interrupts() -> std::io::Result<()> {
+    if HANDLED.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        while interrupts.recv().await.is_some() {
+            if !PROMPTING.load(Ordering::SeqCst) {
+                std::process::exit(INTERRUPTED);
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Checks that at most one passphrase of a command comes from standard input.

@@ -1,6 +1,7 @@
 //! Tests of proposals, limits and delays.
 
 use domain::policy::{Approval, AssetLimit, GENESIS};
+use protocol::recovery::OpeningKey;
 
 use super::*;
 
@@ -337,4 +338,24 @@ fn more_approvals_than_approvers_are_refused() {
         .map(|number| Approval { approver: format!("a{number}"), ..twice.approvals[0].clone() })
         .collect();
     assert!(matches!(world.act(&Action::Propose(twice)), Err(PolicyFault::Invalid(_))));
+}
+
+#[test]
+fn export_that_ends_too_early_or_too_late_is_refused() {
+    let mut world = World::new();
+    let recipient = OpeningKey::generate().unwrap().public().to_string();
+    let export = |until_s: u64| {
+        change(&json!({ "type": "exportWallet", "export": {
+            "walletId": "29dd4dc0-1ff9-4df6-a19f-936f997cbc5a", "address": TREASURY,
+            "shareVersion": 1, "recipient": recipient, "untilS": until_s } }))
+    };
+    let from_s = (world.now_ms + DAY_MS) / 1_000;
+    let last_s = from_s + 30 * DAY_MS / 1_000;
+    for until_s in [1, from_s, last_s + 1] {
+        let refused = world.propose(&export(until_s), &["alice"]).unwrap_err();
+        assert_eq!(refused.reason(), "INVALID");
+        assert!(refused.to_string().contains("30 days"), "{refused}");
+    }
+    world.propose(&export(from_s + 1), &["alice", "bob"]).unwrap();
+    world.propose(&export(last_s), &["alice", "bob"]).unwrap();
 }

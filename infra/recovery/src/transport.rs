@@ -12,8 +12,8 @@ use crate::file::{Header, Kind, Writer, digest};
 use crate::key::PrivateKey;
 use crate::new_file::NewFile;
 
-/// The most by which a transport key's date may be ahead of this machine's clock, in milliseconds: a
-/// day. A machine without a network has no exact time.
+/// The most by which a transport key's date may be ahead of this machine's clock, in milliseconds:
+/// a day. A machine without a network has no exact time.
 const MAX_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Writes a transport key's file.

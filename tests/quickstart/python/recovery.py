@@ -10,10 +10,12 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 import requests
@@ -111,11 +113,47 @@ def restore(desk, data, side, records):
     holder = ["--side", side, "--key", desk / f"{side}.pem", "--passphrase-file", desk / "passphrase"]
     files = ["--records", records[side], "--other-records", records[other], "--transport", transport]
     refused = run("recovery", "open", *holder, *files, "--fingerprint", "0000", "--out", halves, fails=True)
-    assert "fingerprint" in refused, refused
+    assert "fingerprint" in refused and fingerprint not in refused, refused
     run("recovery", "open", *holder, *files, "--fingerprint", fingerprint, "--out", halves)
     begun = time.monotonic()
     said = run("--data-dir", data, "recovery", "import", "--side", side, "--transport", transport, "--halves", halves)
     step(f"  {said.splitlines()[-1]} ({time.monotonic() - begun:.1f} s)")
+
+
+def refresh(data, records):
+    """Has the job complete the shares of a restored cosigner, which the wallets' table does not show."""
+    said = run("--data-dir", data, "recovery", "request-refresh", "--records", records["endpoint"])
+    assert f"{WALLETS} wallets; 0 were not found" in said, said
+    if SIGNED < WALLETS:
+        return  # the first signatures complete them
+    summary = {"more": True}
+    while summary["more"]:
+        summary = json.loads(run("--data-dir", data, "jobs", "run", "refresh"))
+        assert summary["failed"] == 0, summary
+    step(f"  {said.splitlines()[-1]} The job completed them.")
+
+
+def interrupted(desk):
+    """Presses Ctrl-C at the prompt for a passphrase. The terminal must show what is typed again."""
+    arguments = [PROGRAM, "recovery", "keygen", "--side", "endpoint", "--out", str(desk / "interrupted.pem")]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(PROGRAM, arguments, ENVIRONMENT)
+
+    def shows():
+        return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+    said, deadline = b"", time.monotonic() + 30
+    while b"passphrase" not in said:
+        said += os.read(terminal, 1024)
+    while shows():
+        assert time.monotonic() < deadline, said
+        time.sleep(0.01)
+    os.write(terminal, b"\x03")
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) != 0 and shows(), said
+    assert not (desk / "interrupted.pem").exists()
+    os.close(terminal)
 
 
 def export(desk, data, name):
@@ -130,6 +168,12 @@ def drills(desk):
         secret = ["--passphrase-file", desk / "passphrase"]
         key = run("recovery", "keygen", "--side", holder, "--out", desk / f"{holder}.pem", *secret).split()[0]
         KEYS.append(key)
+    refused = run("recovery", "keygen", "--side", "endpoint", "--out", desk / "none" / "key.pem", *secret, fails=True)
+    assert f"the directory {desk / 'none'} does not exist" in refused, refused
+    shared = f"{KEYS[0]},{KEYS[0].replace('endpoint:', 'cosigner:')}"
+    refused = run("--data-dir", desk / "shared", "--recovery-keys", shared, fails=True)
+    assert "different" in refused, refused
+    interrupted(desk)
     data = desk / "data"
     with Stack(data) as stack:
         assert any("NO RECOVERY KEY" in line for line in stack.lines)
@@ -151,6 +195,11 @@ def drills(desk):
             said = run("recovery", "verify", *holder, *files, "--report", desk / f"{side}.report")
             step(f"{side}: {said.splitlines()[-1]} ({time.monotonic() - begun:.1f} s)")
             run("--data-dir", data, "recovery", "report", "--side", side, "--report", desk / f"{side}.report")
+            report = json.loads((desk / f"{side}.report").read_text())
+            report["verification"]["verifiedAtMs"] += 3_600_000
+            (desk / "ahead.report").write_text(json.dumps(report))
+            refused = run("--data-dir", data, "recovery", "report", "--side", side, "--report", desk / "ahead.report", fails=True)
+            assert "ahead of the stack's clock" in refused, refused
         wrong = ["--side", "endpoint", "--key", desk / "cosigner.pem", "--passphrase-file", desk / "passphrase"]
         refused = run("recovery", "verify", *wrong, "--records", records["endpoint"], "--partial", fails=True)
         assert len(refused.splitlines()) == 1, refused
@@ -163,6 +212,8 @@ def drills(desk):
         with Stack(data) as stack:
             step(f"lost: the {side} side's table")
             restore(desk, data, side, records)
+            if side == "cosigner":
+                refresh(data, records)
             stack.signs(wallets)
 
     with Stack(data):

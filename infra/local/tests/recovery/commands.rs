@@ -156,7 +156,7 @@ async fn report_ahead_of_the_clock_or_too_old_is_not_stored() {
     assert!(lines.contains("Stored nothing"), "{lines}");
     // A report that an earlier version stored in spite of its time does not stay for ever.
     let mut item = drill.items(RECOVERY_TABLE).await.remove(0);
-    let Some(AttributeValue::M(value)) = item.get_mut("value") else { panic!("{item:?}") };
+    let Some(AttributeValue::M(value)) = item.get_mut("value") else { panic!("no report") };
     value.insert("verifiedAtMs".to_owned(), AttributeValue::N("9000000000000".to_owned()));
     drill.put(RECOVERY_TABLE, item).await;
     assert_eq!(store(&older).await.0, Ok(true));

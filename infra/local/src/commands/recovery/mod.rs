@@ -41,8 +41,8 @@ pub enum RecoveryCommand {
     },
     /// Write all records of a side to a file
     ///
-    /// A second run within 24 hours continues an unfinished file. Damaged records are printed and
-    /// left out.
+    /// A second run within 24 hours continues an unfinished file of the same table. Records that
+    /// are damaged or have another record's key are printed and left out.
     Export {
         /// Side of the records
         #[arg(long, value_enum)]

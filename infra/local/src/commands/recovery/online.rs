@@ -165,8 +165,8 @@ pub(super) async fn begin(
     transport::write_to(file, &begun)?;
     output.say(&transport::grouped(&begun.public_key.fingerprint()));
     output.note(&format!("Wrote the transport key of the {side} side to {}.", out.display()));
-    output.note("Read the fingerprint above to the holder of the recovery key.");
-    output.note("A second operator reads it too, from `recovery show-transport`.");
+    output.note("Give the file to a second operator, who runs `recovery show-transport`.");
+    output.note("The second operator reads the fingerprint to the holder of the recovery key.");
     output.note("The transport key is valid for 7 days.");
     Ok(true)
 }
@@ -215,7 +215,7 @@ pub(super) async fn show_transport(
         RecoveryAnswer::Imported(none) if none.is_empty() => {
             output.say(&transport::grouped(&fingerprint));
             output.note(&format!("The {side} side of the stack opened this transport key."));
-            output.note("Read the fingerprint above to the holder of the recovery key yourself.");
+            output.note("Read the fingerprint above to the holder of the recovery key.");
             Ok(true)
         }
         _ => Err(RecoveryCommandError::Reply),

@@ -5,6 +5,7 @@ use cosigner::Cosigner;
 use deliver_webhook::DeliverWebhook;
 use domain::clock::Clock;
 use domain::random::Random;
+use http_body_util::BodyExt;
 use platform::env::Env;
 use publish_events::PublishEvents;
 use reconcile_apikeys::ReconcileApiKeys;
@@ -16,6 +17,7 @@ use shared::access::Access;
 use shared::runtime::Runtime;
 use shared::store::Store;
 use shared::wallets::Custody;
+use tower::ServiceExt;
 
 /// A running function.
 pub(crate) enum Started {
@@ -246,5 +248,26 @@ pub(crate) fn set_by_lambda<'a>(name: &str, who: &'a str) -> Option<&'a str> {
         "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" => Some("test"),
         "AWS_REGION" => Some(template::cloudformation::REGION),
         _ => None,
+    }
+}
+
+#[tokio::test]
+async fn health_with_one_key_for_both_sides_shows_false() {
+    for (cosigner, shown) in
+        [("cosigner:04bb", true), ("cosigner:04aa", false), ("external", true), ("", false)]
+    {
+        let read = |name: &str| match name {
+            "RECOVERY_PUBLIC_KEY" => Some("endpoint:04AA".to_owned()),
+            "COSIGNER_RECOVERY_PUBLIC_KEY" => Some(cosigner.to_owned()),
+            _ => None,
+        };
+        let Ok(Started::Endpoint(router)) = start("health", &Env(&read), Clock::system()) else {
+            panic!("health did not start");
+        };
+        let request = http::Request::get("/api/health").body(axum::body::Body::empty());
+        let response = router.oneshot(request.unwrap()).await.unwrap();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["recoveryKey"], shown, "{cosigner}");
     }
 }

@@ -257,7 +257,8 @@ impl RecoveryTable {
             .await
             .map_err(unavailable)?;
         let mut items = output.items.unwrap_or_default();
-        items.retain(|item| version_of(item).is_some());
+        // An item whose version cannot be read is a fault that the caller names.
+        items.retain(is_record);
         Ok((items, output.last_evaluated_key))
     }
 }
@@ -300,6 +301,10 @@ pub fn key(tenant: &Tenant, wallet_id: Uuid, version: u32) -> Item {
 fn sorted(tenant: &Tenant, wallet_id: Uuid, sort: String) -> Item {
     let sort = AttributeValue::S(sort);
     Item::from([("pk".to_owned(), partition(tenant, wallet_id)), ("sk".to_owned(), sort)])
+}
+
+fn is_record(item: &Item) -> bool {
+    item.get("sk").and_then(|sort| sort.as_s().ok()).is_some_and(|sort| sort.starts_with(RECORD))
 }
 
 fn version_of(item: &Item) -> Option<u32> {

@@ -81,9 +81,10 @@ async fn export_of_a_moved_record_names_it() {
     let partition = format!("local#W#{}", alice.wallet_id);
     let elsewhere = format!("acme#W#{}", alice.wallet_id);
     let (partition, elsewhere) = (partition.as_str(), elsewhere.as_str());
-    // Another version, tenant and side than the item's key states.
+    // Another version, tenant or side than the item's key states, and a key without a version.
     for (item, pk, sk) in [
         (&own, partition, "recovery#0000000007"),
+        (&own, partition, "recovery#000000000x"),
         (&own, elsewhere, "recovery#0000000001"),
         (&theirs, partition, "recovery#0000000001"),
     ] {

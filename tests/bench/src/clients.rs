@@ -91,14 +91,6 @@ pub(crate) async fn measure(options: &BenchOptions) -> Result<String, BenchError
         Ok(())
     });
     row(&mut table, "TransactWriteItems of three items", took.await?);
-    let took = timed(count, async || {
-        let write = db.transact_write_items().client_request_token("token");
-        let write = write.transact_items(item()?).transact_items(item()?).transact_items(item()?);
-        let write = write.customize().config_override(platform::aws::without_conflict_retries());
-        write.send().await.map_err(failed)?;
-        Ok(())
-    });
-    row(&mut table, "TransactWriteItems with override", took.await?);
     let kms = aws(json!({ "Plaintext": "5".repeat(44), "KeyId": "key" }).to_string()).kms();
     let took = timed(count, async || {
         let decrypt = kms.decrypt().key_id("alias/key").ciphertext_blob(Blob::new(vec![7; 180]));

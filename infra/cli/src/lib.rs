@@ -145,8 +145,8 @@ pub fn main() -> ExitCode {
         Ok("1") => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    // A call of the local database occupies a thread until it ends. With more threads than cores, the
-    // operating system divides the cores between the calls.
+    // A signature occupies a thread until it ends. With more threads than cores, the operating system
+    // divides the cores between the calls.
     if threads.is_err() {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         runtime.worker_threads(cores * THREADS_PER_CORE);

@@ -1,9 +1,7 @@
 //! Signing, party 1. It makes two calls of the cosigner; the first one fixes the signed content.
 
-use dkls23_secp256k1::protocols::Abort;
 use dkls23_secp256k1::protocols::sign_session::SignSession;
 use dkls23_secp256k1::protocols::signing::TransmitPhase1to2;
-use domain::compute::compute_briefly;
 use domain::eth::{Digest, Signature};
 use domain::intent::Intent;
 use domain::random::Random;
@@ -45,20 +43,16 @@ pub(super) async fn run(
     passed: impl Future<Output = ()>,
 ) -> Result<Signature, ProtocolError> {
     let data = sign_data(key, session, party_2(), hash);
-    let first = || SignSession::<Curve>::new(share.party(), data);
-    let (mut run, mut phase_1) = compute_briefly(first).await?;
+    let (mut run, mut phase_1) = SignSession::<Curve>::new(share.party(), data)?;
     let start = start(phase_1.remove(0));
     let Answer::SignAnswered(theirs) = cosigner.call(key, session, start).await? else {
         return Err(CosignerError::Nonsense.into());
     };
 
     let SignAnswered { phase_1, phase_2: their_phase_2, kept } = theirs;
-    let second = || {
-        let phase_2 = run.phase2(&[phase_1])?;
-        // The other party's phase-2 message is checked before party 1's is sent.
-        Ok::<_, Abort>((phase_2, run.phase3(&[their_phase_2])?))
-    };
-    let (mut phase_2, own) = compute_briefly(second).await?;
+    let mut phase_2 = run.phase2(&[phase_1])?;
+    // The other party's phase-2 message is checked before party 1's is sent.
+    let own = run.phase3(&[their_phase_2])?;
     let finish = finish(FinishSign { message: phase_2.remove(0), share: own.clone(), kept });
     let (answer, ()) = tokio::join!(cosigner.call(key, session, finish), passed);
     let Answer::SignShares(shares) = answer? else {

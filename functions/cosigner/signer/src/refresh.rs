@@ -12,7 +12,7 @@ use dkls23_secp256k1::protocols::dkg::{
     TransmitInitZeroSharePhase3to4,
 };
 use dkls23_secp256k1::protocols::{Abort, PartyIndex};
-use domain::compute::{Stopped, compute, compute_briefly};
+use domain::compute::{Stopped, compute};
 use protocol::{
     Curve, FinishRefresh, FinishSign, KeyShare, RefreshCommitments, RefreshCommitted,
     RefreshReveal, RefreshRevealed, Refusal, Scalar, SignAnswered, SignShares, StartConfirm,
@@ -215,11 +215,10 @@ impl Cosigner {
         let allowed = Decision::trial_allowed(&data.message_hash);
         let step = Step::Try { rate: self.policy.limits().wallet, until_s };
         let head = self.record(context, head, &allowed, step, Some(item)).await?;
-        let (state, mut answer) =
-            match compute_briefly(|| respond(&share, &data, message.message)).await {
-                Ok(made) => made,
-                Err(error) => return Err(self.ended(context, head, error).await),
-            };
+        let (state, mut answer) = match respond(&share, &data, message.message) {
+            Ok(made) => made,
+            Err(error) => return Err(self.ended(context, head, error).await),
+        };
         answer.kept = once.seal(&about(key, *session, kind), &state)?;
         Ok(answer)
     }
@@ -237,7 +236,7 @@ impl Cosigner {
             tokio::join!(self.take(context, SessionKind::Confirm), self.usable_share(key));
         let (record, Found { share, beside, head }) = (record?, found?);
         let kept = self.kept_beside(&beside, context, &record, kept)?;
-        let made = match compute_briefly(|| conclude(key, *session, &share, &kept, message)).await {
+        let made = match conclude(key, *session, &share, &kept, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(context, head, error).await),
         };

@@ -7,7 +7,6 @@ use dkls23_secp256k1::protocols::signing::{
     KeepPhase2to3, SignData, TransmitPhase1to2, UniqueKeep2to3,
 };
 use dkls23_secp256k1::protocols::{Abort, AbortKind, PartyIndex};
-use domain::compute::compute_briefly;
 use domain::eth::Digest;
 use domain::intent::Intent;
 use platform::envelope::BesideKey;
@@ -174,7 +173,7 @@ impl Cosigner {
             };
 
         let data = sign_data(key, *session, party_1(), intent.digest());
-        let (state, mut answer) = match compute_briefly(|| respond(&share, &data, message)).await {
+        let (state, mut answer) = match respond(&share, &data, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(context, head, error).await),
         };
@@ -227,7 +226,7 @@ impl Cosigner {
             tokio::join!(self.take(context, SessionKind::Sign), self.usable_share(key));
         let (record, Found { share, beside, head }) = (record?, found?);
         let kept = self.kept_beside(&beside, context, &record, kept)?;
-        let made = match compute_briefly(|| conclude(key, *session, &share, &kept, message)).await {
+        let made = match conclude(key, *session, &share, &kept, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(context, head, error).await),
         };

@@ -1,6 +1,5 @@
 //! Signs a prepared payment in two calls. The first one counts it.
 
-use domain::compute::compute_briefly;
 use domain::eth::{Address, Digest};
 use domain::ids::Exchange;
 use domain::intent::NONCE_USED;
@@ -115,7 +114,7 @@ impl Cosigner {
         };
 
         let data = sign_data(key, context.session, party_1(), digest);
-        let (state, mut answer) = match compute_briefly(|| respond(&share, &data, message)).await {
+        let (state, mut answer) = match respond(&share, &data, message) {
             Ok(made) => made,
             Err(error) => return Err(self.ended(context, head, error).await),
         };
@@ -219,11 +218,10 @@ impl Cosigner {
         let (share, beside) = self.open_share(key, item).await?;
         let about = about_payment(context, &id, step);
         let kept = self.kept_about(&beside, context, &session, &about, kept)?;
-        let made =
-            match compute_briefly(|| conclude(key, context.session, &share, &kept, finish)).await {
-                Ok(made) => made,
-                Err(error) => return Err(self.ended(context, head, error).await),
-            };
+        let made = match conclude(key, context.session, &share, &kept, finish) {
+            Ok(made) => made,
+            Err(error) => return Err(self.ended(context, head, error).await),
+        };
         let table = &self.shares.table;
         let added = add_signature(table, key, &id, step, &made.signature)?;
         let (digest, signature) = (hex(&made.digest), made.signature.clone());

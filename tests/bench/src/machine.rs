@@ -12,6 +12,9 @@ use crate::error::{BenchError, failed};
 /// The properties of the machine in the report.
 pub(crate) struct Machine {
     processor: String,
+    /// Whether the processor has instructions for SHA-256, which takes half of a signature without
+    /// them.
+    has_sha256: bool,
     cores: usize,
     load: String,
     day: String,
@@ -26,6 +29,7 @@ impl Machine {
         let day = OffsetDateTime::from_unix_timestamp(seconds);
         Self {
             processor: processor.to_owned(),
+            has_sha256: has_sha256(&information),
             cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             load: std::fs::read_to_string("/proc/loadavg").unwrap_or_default(),
             day: day.map_or_else(|_| String::new(), |day| day.date().to_string()),
@@ -44,7 +48,8 @@ impl Machine {
 
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { processor, cores, day, .. } = self;
+        let Self { processor, has_sha256, cores, day, .. } = self;
+        let sha256 = if *has_sha256 { "with" } else { "without" };
         let build = if cfg!(debug_assertions) {
             "debug build, so the times are meaningless"
         } else {
@@ -52,10 +57,18 @@ impl fmt::Display for Machine {
         };
         write!(
             f,
-            "Measured on {day}: {processor}, {cores} cores, {build}. Load average at the start: {}.",
+            "Measured on {day}: {processor} {sha256} SHA-256 instructions, {cores} cores, {build}. \
+             Load average at the start: {}.",
             self.load()
         )
     }
+}
+
+/// Returns whether `/proc/cpuinfo` names the instructions: `sha_ni` on x86-64, `sha2` on arm64.
+fn has_sha256(information: &str) -> bool {
+    let lists = |line: &&str| line.starts_with("flags") || line.starts_with("Features");
+    let mut flags = information.lines().filter(lists).flat_map(str::split_whitespace);
+    flags.any(|flag| flag == "sha_ni" || flag == "sha2")
 }
 
 /// Returns the processor time of a process, with a resolution of 10 ms.

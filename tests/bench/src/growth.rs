@@ -30,7 +30,7 @@ pub(crate) struct Growth {
 
 /// Measures every operation `times` times in a table with this many wallets.
 pub(crate) async fn measure(wallets: u64, times: usize) -> Result<Growth, BenchError> {
-    let world = World::start(Setup { counted: true, instances: 1 }).await?;
+    let world = World::start(Setup { counted: true, recovery: true, instances: 1 }).await?;
     let written = fixture::write(&world, wallets).await?;
     let users: Vec<String> = (0..times).map(|number| format!("grown_{number}")).collect();
     let all = |job: &dyn Fn(&str) -> Job| users.iter().map(|user| job(user)).collect::<Vec<_>>();

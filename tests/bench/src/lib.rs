@@ -20,6 +20,7 @@ mod growth;
 mod machine;
 mod measured;
 mod options;
+mod recovery;
 mod report;
 mod throughput;
 mod times;
@@ -53,8 +54,12 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
         say(&clients::measure(&options).await?);
         return Ok(());
     }
+    if options.recovery {
+        say(&recovery::measure(&options).await?);
+        return Ok(());
+    }
     say("the bare library and the service, alternating, one call at a time …");
-    let world = World::start(Setup { counted: false, instances }).await?;
+    let world = World::start(Setup { counted: false, recovery: true, instances }).await?;
     let turns = if options.signing {
         turns::signatures_only(&world, &options).await?
     } else {
@@ -78,7 +83,7 @@ pub async fn run(options: BenchOptions, say: fn(&str)) -> Result<(), BenchError>
     world.stop().await;
 
     say("the calls of each operation …");
-    let world = World::start(Setup { counted: true, instances: 1 }).await?;
+    let world = World::start(Setup { counted: true, recovery: true, instances: 1 }).await?;
     let counted = counted::measure(&world).await?;
     let counts = trading::counts(&world, &options, counted::USER).await?;
     world.stop().await;

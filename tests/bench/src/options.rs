@@ -19,6 +19,9 @@ pub struct BenchOptions {
     /// Measure only the AWS clients, without a network
     #[arg(long, conflicts_with_all = ["out", "ratios", "signing"])]
     pub(crate) clients: bool,
+    /// Measure only what recovery records cost a new wallet
+    #[arg(long, conflicts_with_all = ["out", "ratios", "signing", "clients"])]
+    pub(crate) recovery: bool,
     /// Measure only orders, in three minutes
     ///
     /// With --out, the command replaces only the tables of orders.

@@ -42,6 +42,8 @@ use crate::machine::{peak_mb, processor_time};
 pub(crate) struct Setup {
     /// True if each remote call is counted, which takes time.
     pub(crate) counted: bool,
+    /// True if both sides have a recovery key, as a deployment should.
+    pub(crate) recovery: bool,
     /// The number of instances of the endpoints and of the cosigner, at least 1.
     pub(crate) instances: usize,
 }
@@ -156,6 +158,9 @@ impl World {
             Some(edge) => edge.url(who, service, target),
             None => target.to_owned(),
         };
+        let keys = |side| {
+            if setup.recovery { recovery_keys(side) } else { Ok(RecoveryKeys::default()) }
+        };
         let cosigner = CosignerSettings {
             dynamodb: way("cosigner", "DynamoDB", &dynamodb_url),
             kms: way("cosigner", "KMS", &kms_url),
@@ -167,14 +172,14 @@ impl World {
                 aster_login: false,
             },
             ip,
-            recovery: recovery_keys(Side::Cosigner)?,
+            recovery: keys(Side::Cosigner)?,
             engine: None,
             port: 0,
         };
         let parse = |text: String| Url::parse(&text).map_err(failed);
         let mut settings = EndpointsSettings {
             folder: data.path().to_owned(),
-            recovery: recovery_keys(Side::Endpoint)?,
+            recovery: keys(Side::Endpoint)?,
             endpoints: Endpoints {
                 dynamodb: way("endpoint", "DynamoDB", &dynamodb_url),
                 kms: way("endpoint", "KMS", &kms_url),

@@ -79,13 +79,13 @@ pub(crate) async fn measure(
     say: fn(&str),
 ) -> Result<Trading, BenchError> {
     say("orders: the service and bare requests, alternating, and 1, 8 and 64 clients …");
-    let world = World::start(Setup { counted: false, instances }).await?;
+    let world = World::start(Setup { counted: false, recovery: true, instances }).await?;
     let users = users("trader", options.or(64, 2));
     drive(&world, instances, jobs(&users, Job::create)).await?;
     let speed = speed(&world, options, &users).await?;
     world.stop().await;
     say("orders: the calls of each operation …");
-    let world = World::start(Setup { counted: true, instances: 1 }).await?;
+    let world = World::start(Setup { counted: true, recovery: true, instances: 1 }).await?;
     drive(&world, 1, vec![Job::create("trader")]).await?;
     let counts = counts(&world, options, "trader").await?;
     world.stop().await;

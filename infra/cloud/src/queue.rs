@@ -339,7 +339,7 @@ mod tests {
             queue.delete(&message.receipt).unwrap();
         }
         assert_eq!(queue.receive().unwrap().len(), 10);
-        // A lost delivery does not count for ever.
+        // A lost delivery counts until it is visible again.
         now_us.fetch_add(VISIBILITY_MS * 1_000, Ordering::SeqCst);
         assert_eq!(queue.receive().unwrap().len(), 10);
     }

@@ -155,7 +155,7 @@ async fn report_ahead_of_the_clock_or_too_old_is_not_stored() {
     let (done, lines) = store(&older).await;
     assert_eq!(done, Ok(false), "{lines}");
     assert!(lines.contains("Stored nothing"), "{lines}");
-    // A report that an earlier version stored in spite of its time does not stay for ever.
+    // A report that an earlier version stored in spite of its time is replaced.
     let mut item = drill.items(RECOVERY_TABLE).await.remove(0);
     let Some(AttributeValue::M(value)) = item.get_mut("value") else { panic!("no report") };
     value.insert("verifiedAtMs".to_owned(), AttributeValue::N("9000000000000".to_owned()));

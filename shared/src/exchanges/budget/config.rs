@@ -81,7 +81,7 @@ impl BudgetConfig {
     }
 
     /// Checks that every call fits into the weight of its exchange, and into the parts of it for one
-    /// tenant and for jobs. A call that does not fit would be refused forever.
+    /// tenant and for jobs. A call that does not fit would always be refused.
     ///
     /// # Errors
     /// Names the variable to change.

@@ -127,7 +127,7 @@ impl Cosigner {
     }
 
     /// Checks that payments use the assets of a destination, or of a limit for another asset than
-    /// before. It is no part of the decision: the policy document changes, and what is stored stays
+    /// before. It does not belong to the decision: the policy document changes, and what is stored stays
     /// valid.
     fn check_assets(&self, chain: &Chain, change: &Change) -> Result<(), PolicyFault> {
         let (rules, network) = (self.policy.payments(), self.policy.setting().hyperliquid_chain);

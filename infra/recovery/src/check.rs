@@ -102,10 +102,12 @@ pub fn verify(
     report.wallets = wallets.len() as u64;
     if let Some(other) = other {
         report.faults.extend(pair_faults(records, other));
-        let id = key.key.public().id();
-        if other.iter().flat_map(|record| &record.sealed).any(|sealed| sealed.key_id == id) {
-            report.faults.push(Fault::SharedKey(id));
-        }
+        let ids = |records: &[RecoveryRecord]| -> BTreeSet<String> {
+            records.iter().flat_map(|it| &it.sealed).map(|it| it.key_id.clone()).collect()
+        };
+        let mut own = ids(records);
+        own.insert(key.key.public().id());
+        report.faults.extend(own.intersection(&ids(other)).cloned().map(Fault::SharedKey));
     }
     if let Some(listed) = listed {
         let found: BTreeSet<Address> = records.iter().map(|record| record.address).collect();

@@ -8,9 +8,10 @@
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 use domain::ids::Tenant;
 use platform::items::{SCHEMA, SHARDS, StoreError, unavailable};
+use uuid::Uuid;
 
 use super::credentials::number;
-use super::{Store, key};
+use super::{ShareRecord, Store, key};
 
 const WALLETS: &str = "wallets#";
 
@@ -149,9 +150,38 @@ fn partition(tenant: &Tenant) -> String {
     format!("{tenant}#Q")
 }
 
+/// Returns the token of a creation's transaction: the wallet's id, changed by the shard and by the nonce
+/// of the sealed share. The same token with another request is an error, also when a recovery restores
+/// the wallet minutes after its creation.
+pub(super) fn creation_token(wallet_id: Uuid, counted: CountedIn, share: &ShareRecord) -> String {
+    let mut bytes = wallet_id.into_bytes();
+    bytes[0] ^= counted.shard;
+    for (byte, drawn) in bytes.iter_mut().skip(1).zip(share.sealed.nonce()) {
+        *byte ^= drawn;
+    }
+    Uuid::from_bytes(bytes).to_string()
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn token_of_a_creation_names_shard_and_sealed_share() {
+        let share = |nonce: u8| -> ShareRecord {
+            let sealed = json!({ "f": 1, "k": [1], "n": [nonce; 12], "c": [2] });
+            let share = json!({ "schema": 1, "keyVersion": 1, "sealed": sealed });
+            serde_json::from_value(share).unwrap()
+        };
+        let token = |shard, nonce| {
+            creation_token(Uuid::from_u128(7), CountedIn { shard, below: 1 }, &share(nonce))
+        };
+        assert_eq!(token(1, 1), token(1, 1));
+        assert_ne!(token(1, 1), token(2, 1));
+        assert_ne!(token(1, 1), token(1, 2));
+    }
 
     #[test]
     fn shards_hold_exactly_the_quota() {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::due::shard_of;
 use super::list::list_attributes;
-use super::quota::CountedIn;
+use super::quota::{CountedIn, creation_token};
 use super::{
     CREDENTIAL, CredentialRecord, ExportMark, NONCES, NONCES_OF, Nonces, POINTER, RECORD, SHARE,
     ShareRecord, Store, WalletRecord, key, to_item, wallet_key,
@@ -46,14 +46,6 @@ pub enum NewWallet {
     Exists,
     /// The shard that it was to be counted in has no room.
     ShardFull,
-}
-
-/// Returns the token of a creation: the wallet's id, changed by the shard, because the same token
-/// with another request is an error.
-fn token(wallet_id: Uuid, counted: CountedIn) -> String {
-    let mut bytes = wallet_id.into_bytes();
-    bytes[0] ^= counted.shard;
-    Uuid::from_bytes(bytes).to_string()
 }
 
 /// Returns which of a creation's writes did not meet their conditions.
@@ -237,7 +229,7 @@ impl Store {
             .transact_write_items()
             .set_transact_items(Some(writes.collect::<Result<_, _>>()?))
             // The same request, sent again after a lost response, succeeds again.
-            .client_request_token(token(wallet.wallet_id, counted))
+            .client_request_token(creation_token(wallet.wallet_id, counted, share))
             .send()
             .await;
         let Err(error) = written else { return Ok(NewWallet::Stored) };

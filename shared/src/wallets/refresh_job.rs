@@ -155,10 +155,12 @@ impl Custody {
             Ok(Refreshed::Young) => return false,
             Ok(Refreshed::New(_)) => run.refreshed += 1,
             Ok(Refreshed::Finished(_)) => run.finished += 1,
-            // Another call is refreshing it, or the wallet is frozen.
-            Err(RefreshError::InProgress { .. } | RefreshError::Sign(SignError::Frozen)) => {
+            // Another call is refreshing it, or has died and holds its lease for a minute.
+            Err(RefreshError::InProgress { .. }) => {
+                run.more = true;
                 return false;
             }
+            Err(RefreshError::Sign(SignError::Frozen)) => return false,
             Err(error) => {
                 run.failed += 1;
                 tracing::warn!(%error, %tenant, walletId = %wallet_id, "wallet not refreshed");

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn token_of_a_creation_names_shard_and_sealed_share() {
         let share = |nonce: u8| -> ShareRecord {
-            let sealed = json!({ "f": 1, "k": [1], "n": [nonce; 12], "c": [2] });
+            let sealed = json!({ "f": 1, "k": [1], "n": vec![nonce; 12], "c": [2] });
             let share = json!({ "schema": 1, "keyVersion": 1, "sealed": sealed });
             serde_json::from_value(share).unwrap()
         };

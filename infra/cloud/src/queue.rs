@@ -111,7 +111,7 @@ impl Queue {
 
     /// Receives at most ten messages that are due. Moves messages with too many receives to the
     /// dead letters. As SQS's fair queues do, it prefers the groups with the fewest messages in
-    /// flight. A group with [`MAX_IN_FLIGHT`] messages in flight gets no more, because the local stack
+    /// flight. A group with `MAX_IN_FLIGHT` messages in flight gets no more, because the local stack
     /// has few concurrent deliveries, unlike Lambda.
     ///
     /// # Errors

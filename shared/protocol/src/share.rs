@@ -65,8 +65,12 @@ impl KeyShare {
         Self { party, version: 1, hollow: false }
     }
 
-    /// Makes a share without its oblivious transfers. Returns `None` when it names no party.
+    /// Makes a share without its oblivious transfers. Returns `None` when it names no party, or its
+    /// public key is the point at infinity.
     pub(crate) fn hollow(hollow: &Hollow, version: u32) -> Option<Self> {
+        if is_infinity(&hollow.pk) {
+            return None;
+        }
         let party = Party {
             parameters: parameters(),
             party_index: PartyIndex::new(hollow.party).ok()?,
@@ -168,6 +172,9 @@ impl KeyShare {
             return Err(ShareError::Format(*format));
         }
         let share: Party = postcard::from_bytes(rest).map_err(|_| ShareError::Damaged)?;
+        if is_infinity(&share.pk) {
+            return Err(ShareError::Damaged);
+        }
         let two_of_two = share.parameters.threshold == parameters().threshold
             && share.parameters.share_count == parameters().share_count;
         if !two_of_two || share.party_index.as_u8() != party {
@@ -182,6 +189,11 @@ impl KeyShare {
     pub fn session_id(&self) -> &[u8] {
         &self.party.session_id
     }
+}
+
+/// Returns whether a public key is the point at infinity.
+fn is_infinity(point: &Point) -> bool {
+    point.to_sec1_point(false).as_bytes().len() == 1
 }
 
 impl fmt::Debug for KeyShare {

@@ -5,7 +5,6 @@
 
 pub mod access;
 pub mod api;
-pub mod aws;
 pub mod caller;
 pub mod credentials;
 pub mod events;
@@ -14,7 +13,6 @@ pub mod exchanges;
 pub mod http_client;
 pub mod key_admin;
 pub mod money;
-pub mod mpc;
 pub mod orders;
 pub mod policy_chain;
 pub mod runtime;
@@ -25,3 +23,5 @@ pub mod trading;
 mod turns;
 pub mod wallets;
 pub mod webhooks;
+
+pub use party::{aws, mpc};

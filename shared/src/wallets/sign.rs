@@ -186,7 +186,7 @@ impl Custody {
         }
         let place = self.begin_run(wallet, share.version(), content.share_use()).await?;
         let key = WalletKey { key_version: share.version(), ..wallet.key() };
-        let passed = self.end_run(wallet, &place);
+        let passed = Box::pin(self.end_run(wallet, &place));
         let run = async {
             let (cosigner, random) = (&self.cosigner, &self.random);
             match content {

@@ -8,11 +8,10 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::Region;
 use domain::clock::Clock;
+use platform::aws::Connector;
 use serde_json::Value;
 use shared::http_client::client_builder;
 
@@ -61,14 +60,11 @@ impl Account {
         clock: Clock,
     ) -> Result<Self, CallError> {
         let setup = |cause: String| CallError::Setup(cause);
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build_https();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(3))
             .operation_attempt_timeout(PATIENCE);
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
+            .http_client(Connector::of_process())
             .timeout_config(timeouts.build());
         if let Some(profile) = profile {
             loader = loader.profile_name(profile);

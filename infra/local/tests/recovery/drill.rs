@@ -97,7 +97,7 @@ impl Drill {
     pub(crate) async fn signs_with(&self, wallet: &WalletRecord, share: &KeyShare) -> String {
         let (cosigner, random) = (&self.stack.custody.cosigner, &self.stack.custody.random);
         let intent = Intent::PersonalMessage(PersonalMessage::parse(MESSAGE).unwrap());
-        let passed = std::future::ready(());
+        let passed = Box::pin(std::future::ready(()));
         let signed = mpc::sign(cosigner, random, &wallet.key(), share, &intent, passed).await;
         match signed {
             Ok(_) => "signed".to_owned(),

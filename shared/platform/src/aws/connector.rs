@@ -45,7 +45,8 @@ impl Connector {
 
     /// Returns the pool of this process. A function opens one connection to a service, however many
     /// of its parts make clients from the environment.
-    pub(super) fn of_process() -> Self {
+    #[must_use]
+    pub fn of_process() -> Self {
         static POOL: OnceLock<Connector> = OnceLock::new();
         POOL.get_or_init(Self::new).clone()
     }

@@ -73,7 +73,7 @@ impl Scene {
 
     async fn sign_as(&self, version: u32, share: &KeyShare) -> Result<(), ProtocolError> {
         let key = self.key(version);
-        let passed = std::future::ready(());
+        let passed = Box::pin(std::future::ready(()));
         mpc::sign(&self.cosigner, &self.random, &key, share, &intent(), passed).await.map(|_| ())
     }
 

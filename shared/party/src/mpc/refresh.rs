@@ -133,7 +133,7 @@ pub async fn confirm(
     let hash = confirm_digest(key, session);
     let calls = (start, Call::FinishConfirm);
     // The shares are not stored yet and run only this once, so party 1 requires no gate here.
-    let passed = std::future::ready(());
+    let passed = Box::pin(std::future::ready(()));
     sign::run(cosigner, key, session, share, hash, calls, passed).await.map(|_| ())
 }
 

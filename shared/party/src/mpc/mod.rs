@@ -10,6 +10,8 @@
 //! Source of the protocol: Doerner, Kondi, Lee, shelat, "Threshold ECDSA in Three Rounds"
 //! (<https://eprint.iacr.org/2023/765>), as implemented by the crate `dkls23-secp256k1`.
 
+use std::pin::Pin;
+
 mod client;
 mod keygen;
 mod pay;
@@ -21,6 +23,10 @@ pub use keygen::generate;
 pub use pay::{PaymentStep, prepare_payment, report_outcome, sign_payment};
 pub use refresh::{confirm, refresh, retire, retire_recorded};
 pub use sign::sign;
+
+/// What runs in parallel with a signature's second call. Boxed, so that the protocol's code is
+/// compiled in this crate.
+pub type Passed<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Why a protocol run ended without a result.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use protocol::{
     SessionId, SettlePayment, StartPayment, WalletKey,
 };
 
-use super::{CosignerClient, CosignerError, ProtocolError, sign};
+use super::{CosignerClient, CosignerError, Passed, ProtocolError, sign};
 
 /// One signature of a payment.
 #[derive(Clone, Copy)]
@@ -73,7 +73,7 @@ pub async fn sign_payment(
     key: &WalletKey,
     share: &KeyShare,
     step: PaymentStep<'_>,
-    passed: impl Future<Output = ()>,
+    passed: Passed<'_>,
 ) -> Result<Signature, ProtocolError> {
     let session: SessionId = random.bytes()?;
     let PaymentStep { order, nonces, step, digest, counted } = step;

@@ -10,7 +10,7 @@ use protocol::{
     party_2, sign_data,
 };
 
-use super::{CosignerClient, CosignerError, ProtocolError};
+use super::{CosignerClient, CosignerError, Passed, ProtocolError};
 
 /// Signs an intent with the cosigner, and checks the signature against the wallet's address.
 /// `passed` runs in parallel with the second call, once all checks that lead to a ban have passed.
@@ -23,7 +23,7 @@ pub async fn sign(
     key: &WalletKey,
     share: &KeyShare,
     intent: &Intent,
-    passed: impl Future<Output = ()>,
+    passed: Passed<'_>,
 ) -> Result<Signature, ProtocolError> {
     let session: SessionId = random.bytes()?;
     let start = |message| Call::StartSign(StartSign { intent: intent.clone(), message });
@@ -40,7 +40,7 @@ pub(super) async fn run(
     share: &KeyShare,
     hash: Digest,
     (start, finish): (impl FnOnce(TransmitPhase1to2) -> Call, impl FnOnce(FinishSign) -> Call),
-    passed: impl Future<Output = ()>,
+    passed: Passed<'_>,
 ) -> Result<Signature, ProtocolError> {
     let data = sign_data(key, session, party_2(), hash);
     let (mut run, mut phase_1) = SignSession::<Curve>::new(share.party(), data)?;

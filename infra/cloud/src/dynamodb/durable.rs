@@ -4,16 +4,18 @@
 //! call would wait as well. The build therefore sets SQLite's default for a write-ahead log to
 //! `synchronous=NORMAL` (`.cargo/config.toml`): a commit writes the log, and does not flush it. This
 //! module flushes the log after the commit and before the response. One flush serves all calls that
-//! wait for it. Source: "Write-Ahead Logging" and `PRAGMA synchronous` in SQLite's documentation.
+//! wait for it. A read waits for the writes of its own partitions only. Source: "Write-Ahead Logging" and `PRAGMA synchronous` in SQLite's documentation.
 //! Decision: `docs/decisions/0062-local-flush.md`.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::sync::Mutex;
+
+use super::partitions::{NUMBERS, Partitions};
 
 /// The write-ahead log of a database, and what is flushed of it. Clones share it.
 #[derive(Clone, Debug)]
@@ -22,32 +24,83 @@ pub(super) struct Log(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     file: PathBuf,
-    /// Number of writes that have begun.
-    begun: AtomicU64,
-    /// Number of writes that have committed or failed.
-    ended: AtomicU64,
+    writes: std::sync::Mutex<Writes>,
     /// Number of flushes that have begun.
     flushes: AtomicU64,
-    last: Mutex<Last>,
-}
-
-/// The last flush that ended.
-#[derive(Debug, Default)]
-struct Last {
-    number: u64,
-    /// Number of writes that had ended when it began.
-    ended: u64,
+    /// The writes that ended up to this number are on the disk.
+    flushed: AtomicU64,
     /// After a failure the operating system may drop the data and report the next flush as
     /// successful. No later call may rely on it.
-    failed: bool,
+    failed: AtomicBool,
+    /// Number of the last flush that ended.
+    last: Mutex<u64>,
+}
+
+/// The writes of the partitions.
+#[derive(Debug)]
+struct Writes {
+    /// Number of writes that have committed or failed.
+    ended: u64,
+    of: Vec<State>,
+    /// Of the writes that name no partition.
+    of_any: State,
+    in_progress: u64,
+}
+
+/// The writes of one partition.
+#[derive(Clone, Copy, Default, Debug)]
+struct State {
+    in_progress: u64,
+    /// Number of the last one that ended.
+    newest: u64,
+}
+
+impl Writes {
+    fn change(&mut self, partitions: &Partitions, change: impl Fn(&mut State)) {
+        match partitions {
+            Partitions::Some(numbers) => {
+                for number in numbers {
+                    self.of.get_mut(*number).into_iter().for_each(&change);
+                }
+            }
+            Partitions::All => change(&mut self.of_any),
+        }
+    }
+
+    /// Returns the number of the last write that ended in these partitions; `None` while one of
+    /// them is written, because that write may have committed.
+    fn newest(&self, partitions: &Partitions) -> Option<u64> {
+        match partitions {
+            Partitions::All => (self.in_progress == 0).then_some(self.ended),
+            Partitions::Some(numbers) => {
+                let states = numbers.iter().filter_map(|number| self.of.get(*number));
+                states.chain([&self.of_any]).try_fold(0, |newest, state| {
+                    (state.in_progress == 0).then_some(newest.max(state.newest))
+                })
+            }
+        }
+    }
 }
 
 /// A write in progress.
-pub(super) struct Write<'a>(&'a Shared);
+pub(super) struct Write<'a>(&'a Shared, &'a Partitions);
 
 impl Drop for Write<'_> {
     fn drop(&mut self) {
-        self.0.ended.fetch_add(1, SeqCst);
+        let mut writes = self.0.writes();
+        writes.ended += 1;
+        writes.in_progress -= 1;
+        let ended = writes.ended;
+        writes.change(self.1, |state| {
+            state.in_progress -= 1;
+            state.newest = ended;
+        });
+    }
+}
+
+impl Shared {
+    fn writes(&self) -> MutexGuard<'_, Writes> {
+        self.writes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,41 +109,56 @@ impl Log {
     pub(super) fn of(database: &Path) -> Self {
         let mut name = database.as_os_str().to_owned();
         name.push("-wal");
+        let of = vec![State::default(); NUMBERS];
         Self(Arc::new(Shared {
             file: name.into(),
-            begun: AtomicU64::new(0),
-            ended: AtomicU64::new(0),
+            writes: std::sync::Mutex::new(Writes {
+                ended: 0,
+                of,
+                of_any: State::default(),
+                in_progress: 0,
+            }),
             flushes: AtomicU64::new(0),
+            flushed: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
             last: Mutex::default(),
         }))
     }
 
-    /// Begins a write, which ends when the returned value is dropped.
-    pub(super) fn begin(&self) -> Write<'_> {
-        self.0.begun.fetch_add(1, SeqCst);
-        Write(&self.0)
+    /// Begins a write of these partitions, which ends when the returned value is dropped.
+    pub(super) fn begin<'a>(&'a self, partitions: &'a Partitions) -> Write<'a> {
+        let mut writes = self.0.writes();
+        writes.in_progress += 1;
+        writes.change(partitions, |state| state.in_progress += 1);
+        drop(writes);
+        Write(&self.0, partitions)
     }
 
-    /// Waits until every commit that the caller has made or seen is on the disk. A read calls this
-    /// too, because it may have seen a commit that is not flushed.
+    /// Waits until every commit that the caller has made or seen in these partitions is on the disk.
+    /// A read calls this too, because it may have seen a commit that is not flushed.
     ///
     /// # Errors
     /// When the log cannot be flushed, now or earlier. The caller must not report success.
-    pub(super) async fn flush(&self) -> Result<(), Error> {
-        let Shared { file, begun, ended, flushes, last } = &*self.0;
-        let (before, ended_before, begun_before) =
-            (flushes.load(SeqCst), ended.load(SeqCst), begun.load(SeqCst));
-        let mut last = last.lock().await;
-        if last.failed {
-            return Err(Error::other("an earlier flush of the database failed"));
+    pub(super) async fn flush(&self, partitions: &Partitions) -> Result<(), Error> {
+        let Shared { file, flushes, flushed, failed, last, .. } = &*self.0;
+        let earlier = || match failed.load(SeqCst) {
+            true => Err(Error::other("an earlier flush of the database failed")),
+            false => Ok(()),
+        };
+        let before = flushes.load(SeqCst);
+        let newest = self.0.writes().newest(partitions);
+        let is_flushed = || newest.is_some_and(|newest| newest <= flushed.load(SeqCst));
+        earlier()?;
+        if is_flushed() {
+            return Ok(());
         }
-        // A write in progress may have committed without having ended.
-        let is_quiet = begun_before == ended_before;
-        if (is_quiet && last.ended >= ended_before) || last.number > before {
+        let mut last = last.lock().await;
+        earlier()?;
+        if is_flushed() || *last > before {
             return Ok(());
         }
         let number = flushes.fetch_add(1, SeqCst) + 1;
-        let ended = ended.load(SeqCst);
+        let ended = self.0.writes().ended;
         let file = file.clone();
         let synced = tokio::task::spawn_blocking(move || match File::open(file) {
             Ok(log) => log.sync_data(),
@@ -100,11 +168,12 @@ impl Log {
         });
         match synced.await.map_err(Error::other).flatten() {
             Ok(()) => {
-                (last.number, last.ended) = (number, ended);
+                *last = number;
+                flushed.store(ended, SeqCst);
                 Ok(())
             }
             Err(error) => {
-                last.failed = true;
+                failed.store(true, SeqCst);
                 Err(error)
             }
         }
@@ -115,35 +184,69 @@ impl Log {
 mod tests {
     use super::*;
 
-    async fn flushes_after(log: &Log) -> u64 {
-        log.flush().await.unwrap();
+    const ALL: Partitions = Partitions::All;
+
+    fn only(number: usize) -> Partitions {
+        Partitions::Some(vec![number])
+    }
+
+    async fn flushes_after(log: &Log, partitions: &Partitions) -> u64 {
+        log.flush(partitions).await.unwrap();
         log.0.flushes.load(SeqCst)
+    }
+
+    fn log_in(folder: &Path) -> Log {
+        std::fs::write(folder.join("data.sqlite-wal"), "log").unwrap();
+        Log::of(&folder.join("data.sqlite"))
     }
 
     #[tokio::test]
     async fn read_flushes_only_what_is_not_flushed() {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::of(&folder.path().join("data.sqlite"));
-        std::fs::write(folder.path().join("data.sqlite-wal"), "log").unwrap();
-        assert_eq!(flushes_after(&log).await, 0, "nothing was written");
-        let write = log.begin();
-        assert_eq!(flushes_after(&log).await, 1, "the write may have committed");
+        let log = log_in(folder.path());
+        for (written, read) in [(ALL, ALL), (only(7), only(7)), (only(7), ALL), (ALL, only(7))] {
+            let log = log_in(folder.path());
+            assert_eq!(flushes_after(&log, &read).await, 0, "nothing was written");
+            let write = log.begin(&written);
+            assert_eq!(flushes_after(&log, &read).await, 1, "the write may have committed");
+            drop(write);
+            assert_eq!(flushes_after(&log, &read).await, 2, "the flush began before its end");
+            assert_eq!(flushes_after(&log, &read).await, 2);
+        }
+        let (write, other) = (only(7), only(8));
+        let write = log.begin(&write);
+        assert_eq!(flushes_after(&log, &other).await, 0, "another partition is written");
         drop(write);
-        assert_eq!(flushes_after(&log).await, 2, "the flush began before the write ended");
-        assert_eq!(flushes_after(&log).await, 2);
+        assert_eq!(flushes_after(&log, &other).await, 0);
+        let both = Partitions::Some(vec![8, 7]);
+        assert_eq!(flushes_after(&log, &both).await, 1);
+    }
+
+    /// A read of a flushed partition does not wait for the flush of another one.
+    #[tokio::test]
+    async fn read_does_not_wait_for_a_flush_in_progress() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = log_in(folder.path());
+        let written = only(7);
+        drop(log.begin(&written));
+        let flush = log.0.last.lock().await;
+        assert!(futures_util::poll!(Box::pin(log.flush(&only(8)))).is_ready());
+        assert!(futures_util::poll!(Box::pin(log.flush(&written))).is_pending());
+        drop(flush);
     }
 
     #[tokio::test]
     async fn waiting_calls_share_one_flush() {
         let folder = tempfile::tempdir().unwrap();
-        let log = Log::of(&folder.path().join("data.sqlite"));
+        let log = log_in(folder.path());
         let held = log.0.last.lock().await;
         let waiting: Vec<_> = (0..8)
-            .map(|_| {
+            .map(|number| {
                 let log = log.clone();
                 async move {
-                    drop(log.begin());
-                    log.flush().await
+                    let written = only(number);
+                    drop(log.begin(&written));
+                    log.flush(&written).await
                 }
             })
             .collect();
@@ -163,8 +266,9 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         let log = Log::of(&file.join("data.sqlite"));
-        drop(log.begin());
-        assert!(log.flush().await.is_err());
-        assert!(log.flush().await.is_err());
+        drop(log.begin(&only(7)));
+        for partitions in [only(7), only(8), ALL] {
+            assert!(log.flush(&partitions).await.is_err());
+        }
     }
 }

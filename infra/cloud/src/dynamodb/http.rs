@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::durable::Log;
+use super::partitions::Partitions;
 
 /// Maximum size of a request to DynamoDB, in bytes.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
@@ -55,10 +56,11 @@ async fn handle(
         prefixes.iter().find_map(|prefix| target.strip_prefix(prefix))
     });
     let operation = operation.unwrap_or_default();
-    let write = (!READS.contains(&operation)).then(|| log.begin());
+    let partitions = Partitions::of(operation, &body);
+    let write = (!READS.contains(&operation)).then(|| log.begin(&partitions));
     let done = run(&database, operation, &body);
     drop(write);
-    let done = match log.flush().await {
+    let done = match log.flush(&partitions).await {
         Ok(()) => done,
         Err(error) => {
             tracing::error!(%error, "cannot flush the database");

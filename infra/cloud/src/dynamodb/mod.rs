@@ -2,6 +2,7 @@
 
 mod durable;
 mod http;
+mod partitions;
 mod transactions;
 
 use std::path::Path;

@@ -23,10 +23,11 @@ use hyperdex_local::commands::policy::{self, PolicyCommand};
 use hyperdex_local::commands::recovery::{self, RecoveryCommand};
 use hyperdex_local::commands::tenants::{self, TenantsCommand};
 use hyperdex_local::commands::wallets::{self, WalletsCommand};
-use hyperdex_local::{StartError, demo};
+use hyperdex_local::{Options, STACK_BYTES, StartError, demo, workers, yield_to_others};
 use load::LoadArgs;
 use platform::env::Env;
 use platform::telemetry::log_filter;
+use tokio::runtime::Handle;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -40,7 +41,7 @@ use zeroize::Zeroizing;
 use terminal::{Terminal, asks, complain, done, failed, say};
 
 /// Threads for each core, unless `TOKIO_WORKER_THREADS` states their number.
-const THREADS_PER_CORE: usize = 8;
+const THREADS_PER_CORE: NonZero<usize> = NonZero::<usize>::MIN.saturating_add(7);
 
 /// Run HyperDEX Keys on this machine
 ///
@@ -139,25 +140,35 @@ pub fn command() -> clap::Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A computation occupies a thread until it ends. With more threads than cores, the operating
+    // system divides the cores between the calls.
+    let set = std::env::var("TOKIO_WORKER_THREADS").ok().and_then(|text| text.parse().ok());
+    let threads = set.unwrap_or_else(|| {
+        let cores = std::thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        cores.saturating_mul(THREADS_PER_CORE)
+    });
     // A measurement's process handles requests on one thread, as a Lambda function does.
-    let threads = std::env::var("TOKIO_WORKER_THREADS");
-    let mut runtime = match threads.as_deref() {
-        Ok("1") => tokio::runtime::Builder::new_current_thread(),
-        _ => tokio::runtime::Builder::new_multi_thread(),
+    let is_measured = threads == NonZero::<usize>::MIN;
+    let mut runtime = match is_measured {
+        true => tokio::runtime::Builder::new_current_thread(),
+        false => tokio::runtime::Builder::new_multi_thread(),
     };
-    // A signature occupies a thread until it ends. With more threads than cores, the operating system
-    // divides the cores between the calls.
-    if threads.is_err() {
-        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        runtime.worker_threads(cores * THREADS_PER_CORE);
+    runtime.worker_threads(threads.get()).thread_stack_size(STACK_BYTES).enable_all();
+    if !is_measured && matches!(cli.command, Some(Command::Cosigner { .. })) {
+        yield_to_others();
     }
-    match runtime.enable_all().build() {
-        Ok(runtime) => runtime.block_on(run(cli)),
+    let signs = cli.command.is_none() && !is_measured;
+    let signers = match signs.then(|| workers(threads)).transpose() {
+        Ok(signers) => signers,
+        Err(error) => return failed(&error),
+    };
+    match runtime.build() {
+        Ok(runtime) => runtime.block_on(run(cli, signers.as_ref().map(|it| it.handle().clone()))),
         Err(error) => failed(&error),
     }
 }
 
-async fn run(cli: Cli) -> ExitCode {
+async fn run(cli: Cli, signers: Option<Handle>) -> ExitCode {
     // Runs before logging starts: building the examples creates errors, which would be logged.
     if let Some(Command::OpenApi { path }) = &cli.command {
         return match openapi::text().map(|text| std::fs::write(path, text)) {
@@ -191,7 +202,7 @@ async fn run(cli: Cli) -> ExitCode {
     platform::process::no_core_dumps();
     match cli.command {
         None | Some(Command::OpenApi { .. }) => match cli.serve.options() {
-            Ok(options) => ended(serve(options).await),
+            Ok(options) => ended(serve(Options { workers: signers, ..options }).await),
             Err(error) => ended(Err(error.into())),
         },
         Some(Command::Cosigner { settings }) => {

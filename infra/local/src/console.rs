@@ -7,10 +7,10 @@ use hyperdex_cloud::kms::PUBLIC_KEY;
 use hyperdex_cloud::names::{COSIGNER_TABLE, WALLETS_TABLE};
 use hyperdex_console::{ConsoleError, ConsoleSettings, ExchangeSettings, Simulators};
 
+use crate::endpoints::Endpoints;
 use crate::keyring::Keyring;
 use crate::keys::KeyFile;
 use crate::options::Options;
-use crate::routes::Endpoints;
 
 /// Puts the console in front of the API.
 pub(crate) fn with_console(

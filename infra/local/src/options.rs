@@ -17,6 +17,7 @@ use shared::exchanges::budget::BudgetConfig;
 use shared::exchanges::{CALL_TIMEOUT_MS, ORDER_TIMEOUT_MS};
 use shared::wallets::WALLETS_PER_TENANT;
 use shared::webhooks::Targets;
+use tokio::runtime::Handle;
 
 use crate::exchanges::{AsterTarget, HyperliquidTarget, LighterTarget};
 use crate::limits::Limits;
@@ -152,6 +153,9 @@ pub struct Options {
     pub cosigner_policy: Option<String>,
     /// External DynamoDB and KMS. `None` selects the embedded ones.
     pub engines: Option<Engines>,
+    /// Threads of the functions that compute signatures and keys: see [`crate::workers`]. `None` runs
+    /// them on the threads of the stack.
+    pub workers: Option<Handle>,
     /// The clock.
     pub clock: Clock,
     /// Source of randomness.
@@ -203,6 +207,7 @@ impl Options {
             quiet: false,
             cosigner_policy: None,
             engines: None,
+            workers: None,
             clock: Clock::system(),
             random: Random::system(),
         }

@@ -16,8 +16,8 @@ use shared::mpc::{CosignerClient, CosignerError};
 use shared::wallets::{Custody, ImportError, RefreshRequested};
 use uuid::Uuid;
 
+use crate::endpoints::Endpoints;
 use crate::options::Options;
-use crate::routes::Endpoints;
 
 /// A request of an operator for one side.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -53,6 +53,7 @@ impl fmt::Display for RemoteCalls {
     }
 }
 
+#[derive(Clone)]
 struct Scope {
     request_id: String,
     calls: RemoteCalls,
@@ -67,6 +68,17 @@ pub async fn in_scope<T>(request_id: String, work: impl Future<Output = T>) -> (
     let calls = RemoteCalls::default();
     let scope = Scope { request_id, calls: calls.clone() };
     (SCOPE.scope(scope, work).await, calls)
+}
+
+/// Moves `work` to another task without leaving the scope of the current request.
+pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let scope = SCOPE.try_with(Clone::clone).ok();
+    async {
+        match scope {
+            Some(scope) => SCOPE.scope(scope, work).await,
+            None => work.await,
+        }
+    }
 }
 
 /// Returns the id of the current request; empty outside of one.

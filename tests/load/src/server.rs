@@ -25,8 +25,8 @@ use crate::error::{LoadError, failed};
 /// More than a run can use, so that the stack is tested, not the budget.
 const WEIGHT_PER_MINUTE: u32 = 100_000_000;
 
-/// The quota of wallets next to a greedy tenant.
-const WALLETS_PER_TENANT: &str = "60";
+/// The quota of wallets next to a greedy tenant: more than the victim creates in half an hour.
+const WALLETS_PER_TENANT: &str = "500";
 
 /// A stack that can be killed.
 pub(crate) struct Server {

@@ -15,17 +15,17 @@ use crate::error::{LoadError, failed};
 use crate::neighbour::greedy::Receiver;
 use crate::tally::Tally;
 
-/// The wallets that sign and are looked up.
+/// The wallets that sign and are looked up, each with a key of Aster.
 const SIGNERS: usize = 4;
 
 /// The wallets whose keys come and go, for each exchange.
 const TRADERS: usize = 2;
 
 /// How long a trader waits after each step. Aster's registrations weigh 50 of a minute's 1,920, so
-/// the victim uses 204 of it.
+/// the victim uses 408 of it.
 const fn pause(exchange: Exchange) -> Duration {
     match exchange {
-        Exchange::Aster => Duration::from_secs(20),
+        Exchange::Aster => Duration::from_secs(10),
         Exchange::Hyperliquid => Duration::from_secs(4),
         Exchange::Lighter => unreachable!(),
     }
@@ -44,6 +44,9 @@ impl Setup {
     pub(super) async fn make(api: Client, say: fn(&str)) -> Result<Self, LoadError> {
         for user in (0..SIGNERS).map(signer).chain(Exchange::ALL.into_iter().flat_map(traders)) {
             api.create_wallet(&user).await.map_err(failed)?;
+        }
+        for user in (0..SIGNERS).map(signer) {
+            api.register_aster(user.as_str()).await.map_err(failed)?;
         }
         let created: Arc<Mutex<HashMap<String, Instant>>> = Arc::default();
         let receiver = Receiver::start(false).await?;
@@ -106,18 +109,19 @@ fn traders(exchange: Exchange) -> impl Iterator<Item = String> {
     (0..TRADERS).map(move |number| format!("{exchange}_{number}"))
 }
 
-/// Looks a wallet up and signs with it, about once a second.
+/// Looks a wallet and its key up and signs with it, about once a second.
 async fn look_and_sign(party: &Party, number: usize) {
     let user = signer(number);
     party.wait(Duration::from_millis(250) * u32::try_from(number).unwrap_or_default()).await;
     while !party.is_stopped() {
         party.call("get", party.api.wallet(&user)).await;
+        party.call("describe", party.api.api_key(&to_client(Exchange::Aster), &user)).await;
         party.call("sign", party.api.sign(&user, "next to a neighbour")).await;
         party.wait(Duration::from_secs(1)).await;
     }
 }
 
-/// Registers a key, looks at it, rotates it and deletes it, again and again.
+/// Registers a key, rotates it and deletes it, again and again.
 async fn trade(party: &Party, exchange: Exchange, user: String, first: Duration) {
     let at = to_client(exchange);
     party.wait(first).await;
@@ -139,7 +143,6 @@ async fn trade(party: &Party, exchange: Exchange, user: String, first: Duration)
             }
             Exchange::Lighter => unreachable!("no wallet is registered there"),
         }
-        party.call("describe", api.api_key(&at, &user)).await;
         party.wait(pause(exchange)).await;
         match exchange {
             Exchange::Aster => {

@@ -226,7 +226,8 @@ pub(super) const LOCAL: [(&str, &str, &str); 8] = [
     ),
     (
         "TOKIO_WORKER_THREADS",
-        "the number of cores",
-        "Worker threads of the program. `1` uses one thread for everything, as Lambda does.",
+        "8 for each core",
+        "Threads of the program, and as many for the functions that sign. `1` uses one thread for \
+         everything, as Lambda does.",
     ),
 ];

@@ -8,6 +8,7 @@ pub mod kill;
 pub mod leak;
 pub mod lighter;
 pub mod payments;
+mod prepared;
 pub mod proxy;
 pub mod shares;
 pub mod trading;
@@ -166,6 +167,16 @@ impl TestApp {
     /// Starts the stack with changed options.
     pub async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory");
+        prepared::fill(data.path()).await;
+        Self::start_in(data, change).await
+    }
+
+    /// Starts the stack with changed options in an empty directory.
+    pub async fn start_empty(change: impl FnOnce(&mut Options)) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a temporary directory"), change).await
+    }
+
+    async fn start_in(data: TempDir, change: impl FnOnce(&mut Options)) -> Self {
         let clock = TestClock::new();
         let mut options = Options::new(data.path());
         options.clock = clock.clock();
@@ -279,8 +290,25 @@ impl TestApp {
         self.send(self.request(http::Method::GET, path)).await
     }
 
-    /// Creates a wallet for a user.
+    /// Returns the wallet of a user, who has one after this. Its key may be that of the same user in
+    /// another test.
     pub async fn wallet(&self, user: &str) -> Reply {
+        if prepared::fits(&self.options)
+            && self.is_open()
+            && let Some(reply) = prepared::wallet(self, user).await
+        {
+            return reply;
+        }
+        self.create_wallet(user).await
+    }
+
+    /// Returns whether the stack has no tenant key, so that every caller is the tenant `local`.
+    fn is_open(&self) -> bool {
+        KeyFile::new(self.data.path()).list().is_ok_and(|keys| keys.is_empty())
+    }
+
+    /// Creates a wallet for a user by the API, with a new key.
+    pub async fn create_wallet(&self, user: &str) -> Reply {
         let reply = self.post("/api/wallets", json!({ "userId": user })).await;
         assert!(matches!(reply.status, 200 | 201), "{reply:?}");
         reply

@@ -44,7 +44,7 @@ async fn wallet_creation_costs_seven_calls_and_lookup_two() {
     let found = calls(&[("DynamoDB.GetItem", 1), ("DynamoDB.Query", 1)]);
     assert_eq!(counted(&app, "/api/wallets", Some(body)).await, (200, found.clone()));
     assert_eq!(counted(&app, "/api/wallets/user_1", None).await, (200, found));
-    let id = app.wallet("user_1").await.text("/walletId").to_owned();
+    let id = app.create_wallet("user_1").await.text("/walletId").to_owned();
     let by_id = counted(&app, &format!("/api/wallets/{id}"), None).await;
     assert_eq!(by_id, (200, calls(&[("DynamoDB.Query", 1)])));
     // A small tenant costs one query for each shard. A page of a large tenant costs one query: see

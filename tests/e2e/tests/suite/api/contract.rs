@@ -19,7 +19,7 @@ fn address(text: &str) -> Address {
 #[tokio::test(flavor = "multi_thread")]
 async fn wallet_is_created_once_and_found_by_identifiers() {
     let app = TestApp::start().await;
-    let created = app.wallet("user_123").await;
+    let created = app.create_wallet("user_123").await;
     assert_eq!(created.status, 201);
     assert_eq!(created.body["success"], true);
     assert_eq!(created.fields(""), ["address", "publicKey", "success", "userId", "walletId"]);
@@ -28,7 +28,7 @@ async fn wallet_is_created_once_and_found_by_identifiers() {
     let hash = keccak256(&key[1..]);
     assert_eq!(address(created.text("/address")), Address::from_slice(&hash[12..]));
 
-    let again = app.wallet("user_123").await;
+    let again = app.create_wallet("user_123").await;
     assert_eq!((again.status, &again.body), (200, &created.body));
 
     let (wallet, id) = (created.text("/address"), created.text("/walletId"));
@@ -48,19 +48,19 @@ async fn wallet_is_created_once_and_found_by_identifiers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_creations_for_a_user_create_one_wallet() {
     let app = TestApp::start().await;
-    let racing = (0..4).map(|_| app.wallet("user_race"));
+    let racing = (0..4).map(|_| app.create_wallet("user_race"));
     let replies = join_all(racing).await;
     let ids: BTreeSet<&str> = replies.iter().map(|reply| reply.text("/walletId")).collect();
     assert_eq!(ids.len(), 1, "{replies:?}");
     assert_eq!(replies.iter().filter(|reply| reply.status == 201).count(), 1);
-    let other = app.wallet("user_other").await;
+    let other = app.create_wallet("user_other").await;
     assert_eq!(other.status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sign_message_returns_the_wallets_signature() {
     let app = TestApp::start().await;
-    let wallet = app.wallet("signer").await;
+    let wallet = app.create_wallet("signer").await;
     for message in ["hello", "0x1234", "ünï¢ødé 🔑\n\0", &"x".repeat(8 * 1024)] {
         let path = format!("/api/wallets/{}/sign", wallet.text("/walletId"));
         let signed = app.post(&path, json!({ "message": message })).await;
@@ -81,7 +81,7 @@ async fn sign_message_returns_the_wallets_signature() {
 #[tokio::test(flavor = "multi_thread")]
 async fn register_aster_adds_an_agent() {
     let app = TestApp::start().await;
-    let wallet = app.wallet("trader").await;
+    let wallet = app.create_wallet("trader").await;
     let reply = app.register("aster", "trader").await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.fields(""), ["data", "message", "success", "timestamp"]);
@@ -107,7 +107,7 @@ async fn register_aster_adds_an_agent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn register_hyperliquid_returns_a_key_that_trades() {
     let app = TestApp::start().await;
-    let wallet = app.wallet("trader").await;
+    let wallet = app.create_wallet("trader").await;
     // With the deposit rule on, an approval that recovers to an address without a deposit fails.
     let sim = &app.stack.hyperliquid_sim;
     sim.require_deposit(true);
@@ -149,7 +149,7 @@ async fn register_hyperliquid_returns_a_key_that_trades() {
 async fn wallets_register_on_both_exchanges() {
     let app = TestApp::start().await;
     for user in ["first", "second"] {
-        app.wallet(user).await;
+        app.create_wallet(user).await;
         assert_eq!(app.register("aster", user).await.status, 200);
         assert_eq!(app.register("hyperliquid", user).await.status, 200);
     }
@@ -158,7 +158,7 @@ async fn wallets_register_on_both_exchanges() {
 #[tokio::test(flavor = "multi_thread")]
 async fn register_omits_the_private_key_when_configured() {
     let app = TestApp::start_with(|options| options.return_private_key = false).await;
-    app.wallet("trader").await;
+    app.create_wallet("trader").await;
     let reply = app.register("hyperliquid", "trader").await;
     assert_eq!(reply.status, 200);
     assert_eq!(reply.fields("/data"), ["apiWalletAddress", "expiryTimestamp", "mainWalletAddress"]);

@@ -97,7 +97,7 @@ async fn wallet_list_returns_wallet_fields() {
         (empty.status, &empty.body),
         (200, &json!({ "success": true, "wallets": [], "nextCursor": null }))
     );
-    let made = app.wallet("user_1").await;
+    let made = app.create_wallet("user_1").await;
     let listed = app.get("/api/wallets").await;
     assert_eq!(listed.fields(""), ["nextCursor", "success", "wallets"]);
     assert_eq!(
@@ -200,7 +200,7 @@ async fn cursor_of_another_tenant_returns_400() {
 #[tokio::test(flavor = "multi_thread")]
 async fn table_without_the_index_is_migrated_at_start() {
     let app = TestApp::start().await;
-    let made = app.wallet("user_1").await;
+    let made = app.create_wallet("user_1").await;
     let db = app.stack.aws().dynamodb();
     let delete = aws_sdk_dynamodb::types::DeleteGlobalSecondaryIndexAction::builder()
         .index_name("wallets")

@@ -88,7 +88,7 @@ async fn audit_log_records_every_decision() {
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_signatures_extend_one_audit_chain() {
     let app = TestApp::start().await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let sign = || app.sign("user_1");
     let replies = futures_util::future::join_all((0..8).map(|_| sign())).await;
     assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
@@ -105,8 +105,8 @@ struct Log {
 impl Log {
     async fn new() -> Self {
         let app = TestApp::start().await;
-        app.wallet("user_1").await;
-        app.wallet("user_2").await;
+        app.create_wallet("user_1").await;
+        app.create_wallet("user_2").await;
         for _ in 0..2 {
             app.sign("user_1").await;
         }
@@ -190,7 +190,7 @@ async fn audit_verification_finds_tampering() {
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_export_is_verified() {
     let app = TestApp::start().await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let mut verifier = Verifier::default();
     for item in app.scan(COSIGNER_TABLE).await {
         verifier.line(&json!({ "Item": serde_dynamo::Item::from(item) }).to_string());

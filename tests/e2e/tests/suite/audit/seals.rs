@@ -41,8 +41,8 @@ impl Exported {
     async fn new() -> Self {
         let app = TestApp::start().await;
         let seal = app.stack.seal.clone().with_limits(1, RUN_TIME);
-        app.wallet("user_1").await;
-        app.wallet("user_2").await;
+        app.create_wallet("user_1").await;
+        app.create_wallet("user_2").await;
         sign(&app, "user_1").await;
         let run = seal.seal().await.unwrap();
         assert!(run.heads == 2 && run.seals >= 2 && !run.more, "{run:?}");
@@ -212,7 +212,7 @@ async fn rewritten_or_missing_seals_are_found() {
 async fn record_inserted_after_the_seals_is_found() {
     let app = TestApp::start().await;
     for user in ["user_1", "user_2"] {
-        app.wallet(user).await;
+        app.create_wallet(user).await;
         app.stack.seal.seal().await.unwrap();
         app.clock.advance_ms(5 * DAY_MS);
     }
@@ -244,8 +244,8 @@ async fn record_inserted_after_the_seals_is_found() {
 async fn seal_job_seals_each_day_once() {
     let app = TestApp::start().await;
     let seal = &app.stack.seal;
-    app.wallet("user_1").await;
-    app.wallet("user_2").await;
+    app.create_wallet("user_1").await;
+    app.create_wallet("user_2").await;
     assert_eq!(seal.seal().await.unwrap(), SealRun { seals: 1, heads: 2, more: false });
     sign(&app, "user_1").await;
     assert_eq!(seal.seal().await.unwrap(), SealRun::default());
@@ -265,7 +265,7 @@ async fn seal_job_seals_each_day_once() {
 async fn interrupted_or_concurrent_runs_seal_each_head_once() {
     let app = TestApp::start().await;
     for number in 0..5 {
-        app.wallet(&format!("user_{number}")).await;
+        app.create_wallet(&format!("user_{number}")).await;
     }
     let clock = app.clock.clone();
     // Each read of the clock advances it by one second, so a run's time ends after one page.

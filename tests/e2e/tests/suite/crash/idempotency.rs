@@ -64,7 +64,7 @@ fn report(rows: &[Row]) {
 
 async fn scene() -> (Harness, Keys) {
     let h = Harness::start().await;
-    h.app.wallet(USER).await;
+    h.app.create_wallet(USER).await;
     (h, Keys::default())
 }
 

@@ -122,13 +122,13 @@ async fn both_tables_restored_to_one_time_sign() {
     app.wallet("user_1").await;
     let (wallets, cosigner) =
         (backup(&app, WALLETS_TABLE).await, backup(&app, COSIGNER_TABLE).await);
-    let later = app.wallet("user_2").await;
+    let later = app.create_wallet("user_2").await;
     assert!(refresh(&app).await);
     restore(&app, WALLETS_TABLE, &wallets).await;
     restore(&app, COSIGNER_TABLE, &cosigner).await;
     assert_eq!(signs(&app).await, 200);
     assert_eq!(app.get("/api/wallets/user_2").await.status, 404);
-    assert_ne!(app.wallet("user_2").await.text("/address"), later.text("/address"));
+    assert_ne!(app.create_wallet("user_2").await.text("/address"), later.text("/address"));
     assert_refreshes_again(&app).await;
 }
 

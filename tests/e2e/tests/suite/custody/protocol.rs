@@ -250,7 +250,7 @@ async fn signs(custody: &Custody, user: &str) -> Result<(), SignError> {
 #[tokio::test(flavor = "multi_thread")]
 async fn altered_cosigner_half_makes_no_signature() {
     let app = Arc::new(TestApp::start().await);
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let custody = custody_behind(&app, |answer| match answer {
         Answer::SignShares(mut shares) => {
             shares.message.u = shares.message.w;
@@ -268,7 +268,7 @@ async fn altered_cosigner_half_makes_no_signature() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cosigner_cheating_in_multiplication_freezes_wallet() {
     let app = Arc::new(TestApp::start().await);
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let custody = custody_behind(&app, |answer| match answer {
         Answer::SignAnswered(mut answered) => {
             answered.phase_2.gamma_u = answered.phase_2.gamma_v;
@@ -288,7 +288,7 @@ async fn cosigner_cheating_in_multiplication_freezes_wallet() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answer_of_another_call_is_refused() {
     let app = Arc::new(TestApp::start().await);
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let mut kept: Option<String> = None;
     // Returns the answer of the first call to the second call too.
     let custody = custody_behind(&app, move |answer| {
@@ -358,5 +358,5 @@ async fn cosigner_cheating_in_keygen_creates_no_wallet() {
         assert!(made.is_err(), "{cheat}");
         assert_eq!(app.get("/api/wallets/user_1").await.status, 404);
     }
-    assert_eq!(app.wallet("user_1").await.status, 201);
+    assert_eq!(app.create_wallet("user_1").await.status, 201);
 }

@@ -86,7 +86,7 @@ async fn share_moved_to_another_wallet_does_not_open() {
     let app = TestApp::start().await;
     let (mut wallets, db) = (Vec::new(), app.stack.aws().dynamodb());
     for user in ["first", "second"] {
-        app.wallet(user).await;
+        app.create_wallet(user).await;
         let found = app.stack.custody.store.find(&Tenant::local(), &user.parse().unwrap()).await;
         wallets.push(found.unwrap().unwrap().wallet);
     }
@@ -106,7 +106,7 @@ async fn share_moved_to_another_wallet_does_not_open() {
 #[tokio::test(flavor = "multi_thread")]
 async fn second_wallet_of_a_user_is_a_conflict() {
     let app = TestApp::start().await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let store = &app.stack.custody.store;
     let found = store.find(&Tenant::local(), &"user_1".parse().unwrap()).await.unwrap().unwrap();
     let share: ShareRecord = store.share(&found.wallet).await.unwrap();
@@ -130,7 +130,7 @@ async fn second_wallet_of_a_user_is_a_conflict() {
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_not_on_disk_in_plain_text() {
     let app = TestApp::start().await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     app.register("aster", "user_1").await;
     let custody = &app.stack.custody;
     let name = "user_1".parse().unwrap();
@@ -184,7 +184,7 @@ fn disk(directory: &std::path::Path) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn share_debug_output_is_redacted() {
     let app = TestApp::start().await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let custody = &app.stack.custody;
     let view = custody.store.find(&Tenant::local(), &"user_1".parse().unwrap()).await;
     let share = custody.share(&view.unwrap().unwrap().wallet).await.unwrap();

@@ -27,7 +27,7 @@ async fn die(h: &Harness) {
 #[tokio::test(flavor = "multi_thread")]
 async fn wallet_survives_three_deaths_and_refreshes_after() {
     let h = Harness::start().await;
-    h.app.wallet(USER).await;
+    h.app.create_wallet(USER).await;
     for before in 1..=2 {
         for _ in 0..3 {
             die(&h).await;
@@ -46,7 +46,7 @@ async fn wallet_survives_three_deaths_and_refreshes_after() {
 #[tokio::test(flavor = "multi_thread")]
 async fn signing_killed_at_any_call_does_not_freeze_wallet() {
     let h = Harness::start().await;
-    h.app.wallet(USER).await;
+    h.app.create_wallet(USER).await;
     let prepare = async || Call::sign(USER);
     let check = async |_: &Call| assert!(!invariants::view(&h.app, USER).await.wallet.frozen);
     let row = h.drive("sign", prepare, ended::done, check).await;

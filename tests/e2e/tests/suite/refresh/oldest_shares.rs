@@ -37,11 +37,11 @@ async fn set_frozen(app: &TestApp, user: &str, frozen: bool) {
 async fn oldest_shares_age_until_they_are_refreshed() {
     let app = TestApp::start().await;
     assert_eq!(days(&app).await, 0, "expected 0 without a wallet");
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     // A new wallet counts as up to 30 days older than it is.
     assert!(days(&app).await < 30);
     app.clock.advance_ms(100 * DAY_MS);
-    app.wallet("user_2").await;
+    app.create_wallet("user_2").await;
     assert!((100..130).contains(&days(&app).await));
     assert_eq!(refresh_aged(&app).await, 1);
     assert!(days(&app).await < 30, "the new wallet has the oldest shares");
@@ -53,9 +53,9 @@ async fn oldest_shares_age_until_they_are_refreshed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn oldest_shares_exclude_frozen_wallets() {
     let app = TestApp::start().await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     app.clock.advance_ms(200 * DAY_MS);
-    app.wallet("user_2").await;
+    app.create_wallet("user_2").await;
     assert!(days(&app).await >= 200);
     set_frozen(&app, "user_1", true).await;
     assert!(days(&app).await < 30, "a frozen wallet does not count");
@@ -67,7 +67,7 @@ async fn oldest_shares_exclude_frozen_wallets() {
 #[tokio::test(flavor = "multi_thread")]
 async fn oldest_shares_include_an_unfinished_refresh() {
     let app = TestApp::start().await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let wallet = invariants::view(&app, "user_1").await.wallet;
     let refresh = &app.stack.refresh;
     let refreshed = refresh.refresh(&Tenant::local(), wallet.wallet_id, None).await.unwrap();

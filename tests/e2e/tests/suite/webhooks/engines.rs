@@ -14,7 +14,7 @@ async fn external_engine_stream_feeds_webhooks() {
     let [dynamodb, kms] =
         [&engine.stack.dynamodb, &engine.stack.kms].map(|url| url.parse().unwrap());
     let engines = Engines::new((&dynamodb, &kms), (None, None), &Env(&|_| None)).unwrap();
-    let app = TestApp::start_with(|options| options.engines = Some(engines)).await;
+    let app = TestApp::start_empty(|options| options.engines = Some(engines)).await;
     assert_eq!(app.stack.webhooks_off, None);
     let hook = hook(&app, &receiver.url).await;
     for user in ["user_1", "user_2"] {

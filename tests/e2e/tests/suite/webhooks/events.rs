@@ -26,10 +26,10 @@ async fn renew(app: &TestApp, keys_are_handed_out: bool) {
 async fn webhook_events_are_signed_and_hold_no_secret() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     // Without a webhook no event is stored.
-    app.wallet("early").await;
+    app.create_wallet("early").await;
     settle(&app).await;
     let hook = hook(&app, &receiver.url).await;
-    let wallet = app.wallet("user_1").await;
+    let wallet = app.create_wallet("user_1").await;
     settle(&app).await;
     let made = receiver.take();
     assert_eq!(kinds(&made), ["wallet.created"]);
@@ -97,8 +97,8 @@ async fn webhook_events_of_jobs_arrive_once() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let started_ms = app.clock.now_ms();
     let hook = hook(&app, &receiver.url).await;
-    let wallet = app.wallet("user_1").await;
-    app.wallet("user_2").await;
+    let wallet = app.create_wallet("user_1").await;
+    app.create_wallet("user_2").await;
     register(&app, "aster", "user_1", false).await;
     register(&app, "hyperliquid", "user_1", true).await;
     register(&app, "aster", "user_2", true).await;
@@ -179,7 +179,7 @@ async fn failed_delivery_is_retried_on_the_schedule() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let hook = hook(&app, &receiver.url).await;
     receiver.respond_with(&[(500, None), (302, None), (429, Some("900")), (503, None)]);
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     settle(&app).await;
     let mut waits = Vec::new();
     for attempt in 1..5 {
@@ -217,7 +217,7 @@ async fn undelivered_event_is_dead_letter_and_replayable() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let hook = hook(&app, &receiver.url).await;
     receiver.respond_with(&[(500, None); 10]);
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     settle(&app).await;
     while let (Some(next_ms), _) = app.stack.pump.queued().unwrap() {
         app.clock.advance_ms(next_ms.saturating_sub(app.clock.now_ms()));
@@ -245,7 +245,7 @@ async fn undelivered_event_is_dead_letter_and_replayable() {
 async fn long_replay_continues_at_its_cursor() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let hook = hook(&app, &receiver.url).await;
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     let mut ids = std::collections::BTreeSet::new();
     for _ in 0..26 {
         register(&app, "aster", "user_1", true).await;
@@ -286,9 +286,9 @@ async fn webhook_gone_or_deleted_gets_no_deliveries() {
     let (app, receiver) = (TestApp::start().await, Receiver::start().await);
     let gone = hook(&app, &receiver.url).await;
     receiver.respond_with(&[(410, None)]);
-    app.wallet("user_1").await;
+    app.create_wallet("user_1").await;
     settle(&app).await;
-    app.wallet("user_2").await;
+    app.create_wallet("user_2").await;
     settle(&app).await;
     assert_eq!(receiver.take().len(), 1);
     let listed = app.get("/api/webhooks").await;
@@ -299,7 +299,7 @@ async fn webhook_gone_or_deleted_gets_no_deliveries() {
     assert_eq!(app.send(app.request(Method::DELETE, &path)).await.status, 200);
     assert_eq!(app.send(app.request(Method::DELETE, &path)).await.status, 404);
     let other = hook(&app, &receiver.url).await;
-    app.wallet("user_3").await;
+    app.create_wallet("user_3").await;
     while app.stack.pump.publish_once().await.unwrap() > 0 {}
     let path = format!("/api/webhooks/{}", other.id);
     assert_eq!(app.send(app.request(Method::DELETE, &path)).await.status, 200);

@@ -21,16 +21,13 @@ use std::os::unix::fs::FileExt;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{Exchange, Tenant};
 use domain::random::Random;
-use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE, WALLETS_KEY, WALLETS_TABLE};
+use hyperdex_local::{COSIGNER_KEY, COSIGNER_TABLE, STACK_BYTES, WALLETS_KEY, WALLETS_TABLE};
 use platform::aws::Aws;
 use platform::envelope::{Context, Envelope, Purpose, Sealed};
 use protocol::KeyShare;
 use shared::store::{CredentialRecord, Store};
 
 use running::{Running, children};
-
-/// Size of a thread's stack in the program's runtime.
-const STACK: u64 = 2 << 20;
 
 /// Returns the writable memory of a process without its stacks, or `None` if the system denies
 /// access.
@@ -41,7 +38,7 @@ fn memory(pid: u32) -> Option<Vec<(String, Vec<u8>)>> {
     for line in maps.lines().filter(|line| line.split(' ').nth(1).unwrap().starts_with("rw")) {
         let (from, to) = line.split(' ').next().unwrap().split_once('-').unwrap();
         let [from, to] = [from, to].map(|hex| u64::from_str_radix(hex, 16).unwrap());
-        if to - from == STACK || line.ends_with("[stack]") {
+        if to - from == STACK_BYTES as u64 || line.ends_with("[stack]") {
             continue;
         }
         let mut part = vec![0; usize::try_from(to - from).unwrap()];

@@ -20,8 +20,9 @@ use tracing::Instrument;
 const NICE: i32 = 10;
 
 /// The stack of a thread that handles requests. In a development build, the futures of a request need
-/// more than the 2 MB that a thread has by default.
-pub const STACK_BYTES: usize = 16 << 20;
+/// more than the 2 MB that a thread has by default. No part of the heap has this size, so a search of
+/// the memory can tell the stacks.
+pub const STACK_BYTES: usize = 17 << 20;
 
 /// Makes the threads, which end with the returned runtime.
 ///

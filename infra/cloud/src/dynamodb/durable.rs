@@ -4,7 +4,8 @@
 //! call would wait as well. The build therefore sets SQLite's default for a write-ahead log to
 //! `synchronous=NORMAL` (`.cargo/config.toml`): a commit writes the log, and does not flush it. This
 //! module flushes the log after the commit and before the response. One flush serves all calls that
-//! wait for it. A read waits for the writes of its own partitions only. Source: "Write-Ahead Logging" and `PRAGMA synchronous` in SQLite's documentation.
+//! wait for it. A read waits for the writes of its own partitions only. Source: "Write-Ahead
+//! Logging" and `PRAGMA synchronous` in SQLite's documentation.
 //! Decision: `docs/decisions/0062-local-flush.md`.
 
 use std::fs::File;

@@ -69,6 +69,8 @@ impl Queue {
             let file = Connection::open(path)?;
             file.busy_timeout(Duration::from_secs(5))?;
             file.pragma_update(None, "journal_mode", "WAL")?;
+            // The build's default is for the database, which makes its own checkpoints.
+            file.pragma_update(None, "wal_autocheckpoint", 1000)?;
             file.execute_batch(TABLES)?;
             // Earlier versions had no groups.
             let column = "SELECT 1 FROM pragma_table_info('messages') WHERE name = 'groupId'";

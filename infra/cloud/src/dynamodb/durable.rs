@@ -4,8 +4,12 @@
 //! call would wait as well. The build therefore sets SQLite's default for a write-ahead log to
 //! `synchronous=NORMAL` (`.cargo/config.toml`): a commit writes the log, and does not flush it. This
 //! module flushes the log after the commit and before the response. One flush serves all calls that
-//! wait for it. A read waits for the writes of its own partitions only. Source: "Write-Ahead
-//! Logging" and `PRAGMA synchronous` in SQLite's documentation.
+//! wait for it. A read waits for the writes of its own partitions only.
+//!
+//! A checkpoint, which copies the log into the database's file, flushes both. SQLite makes one
+//! inside the commit that fills the log, under the database's lock. A second connection therefore
+//! makes them earlier, and the build raises the limit of the log (`.cargo/config.toml`). Sources:
+//! "Write-Ahead Logging", `PRAGMA synchronous` and `PRAGMA wal_checkpoint` in SQLite's documentation.
 //! Decision: `docs/decisions/0062-local-flush.md`.
 
 use std::fs::File;
@@ -13,10 +17,16 @@ use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::sync::Mutex;
+use tokio::time::MissedTickBehavior;
 
 use super::partitions::{NUMBERS, Partitions};
+
+/// Interval of the checkpoints.
+const CHECKPOINT: Duration = Duration::from_millis(500);
 
 /// The write-ahead log of a database, and what is flushed of it. Clones share it.
 #[derive(Clone, Debug)]
@@ -24,6 +34,7 @@ pub(super) struct Log(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    database: PathBuf,
     file: PathBuf,
     writes: std::sync::Mutex<Writes>,
     /// Number of flushes that have begun.
@@ -112,6 +123,7 @@ impl Log {
         name.push("-wal");
         let of = vec![State::default(); NUMBERS];
         Self(Arc::new(Shared {
+            database: database.to_owned(),
             file: name.into(),
             writes: std::sync::Mutex::new(Writes {
                 ended: 0,
@@ -179,6 +191,41 @@ impl Log {
             }
         }
     }
+
+    /// Makes a checkpoint at every interval, without the database's lock, until the task is aborted.
+    /// After a failure it makes no more, and every call fails, as after a failed flush.
+    pub(super) async fn keep_short(self) {
+        let mut connection = None;
+        let mut ticks = tokio::time::interval(CHECKPOINT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let database = self.0.database.clone();
+            let made = tokio::task::spawn_blocking(move || {
+                let connection = match connection {
+                    Some(connection) => connection,
+                    None => Connection::open(database)?,
+                };
+                checkpoint(&connection).map(|()| connection)
+            });
+            match made.await {
+                Ok(Ok(open)) => connection = Some(open),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "cannot write the local database: restart the stack");
+                    self.0.failed.store(true, SeqCst);
+                    return;
+                }
+                // The runtime ends.
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Copies what it can of the log into the database's file, beside readers and writers. If another
+/// connection makes a checkpoint now, this one makes none.
+fn checkpoint(connection: &Connection) -> rusqlite::Result<()> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
 
 #[cfg(test)]
@@ -271,5 +318,44 @@ mod tests {
         for partitions in [only(7), only(8), ALL] {
             assert!(log.flush(&partitions).await.is_err());
         }
+    }
+
+    fn number(connection: &Connection, pragma: &str) -> i64 {
+        connection.pragma_query_value(None, pragma, |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn commits_neither_flush_nor_make_checkpoints() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = Connection::open(folder.path().join("data.sqlite")).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        assert_eq!(number(&connection, "synchronous"), 1, "`NORMAL`: see .cargo/config.toml");
+        assert_eq!(number(&connection, "wal_autocheckpoint"), 16_000);
+    }
+
+    #[test]
+    fn checkpoint_copies_the_log_beside_a_reader() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("data.sqlite");
+        let writer = Connection::open(&file).unwrap();
+        writer.pragma_update(None, "journal_mode", "WAL").unwrap();
+        writer.execute_batch("CREATE TABLE written (one INTEGER)").unwrap();
+        let reader = Connection::open(&file).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM sqlite_schema").unwrap();
+
+        checkpoint(&Connection::open(&file).unwrap()).unwrap();
+
+        let copy = folder.path().join("copy.sqlite");
+        std::fs::copy(&file, &copy).unwrap();
+        let copy = Connection::open(copy).unwrap();
+        copy.query_row("SELECT count(*) FROM written", [], |_| Ok(())).unwrap();
+    }
+
+    #[tokio::test]
+    async fn failed_checkpoint_fails_all_later_calls() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Log::of(folder.path());
+        log.clone().keep_short().await;
+        assert!(log.flush(&ALL).await.is_err());
     }
 }

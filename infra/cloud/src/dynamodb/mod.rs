@@ -49,27 +49,32 @@ pub fn serve_with_conflicts(
     file: &Path,
     stop: Stop,
 ) -> JoinHandle<()> {
-    let router = transactions::with_conflicts(http::router(database.clone(), Log::of(file)));
-    serve_router(listener, database, router, stop)
+    let log = Log::of(file);
+    let router = transactions::with_conflicts(http::router(database.clone(), log.clone()));
+    serve_router(listener, database, log, router, stop)
 }
 
 /// Serves the database without that rule. `file` is the database's file.
 pub fn serve(listener: Listener, database: Database, file: &Path, stop: Stop) -> JoinHandle<()> {
-    let router = http::router(database.clone(), Log::of(file));
-    serve_router(listener, database, router, stop)
+    let log = Log::of(file);
+    let router = http::router(database.clone(), log.clone());
+    serve_router(listener, database, log, router, stop)
 }
 
 fn serve_router(
     listener: Listener,
     database: Database,
+    log: Log,
     router: Router,
     stop: Stop,
 ) -> JoinHandle<()> {
     let sweeper = tokio::spawn(sweep(database));
+    let checkpoints = tokio::spawn(log.keep_short());
     let server = hyperdex_listen::serve(listener, router, stop);
     tokio::spawn(async move {
         let _ = server.await;
         sweeper.abort();
+        checkpoints.abort();
     })
 }
 

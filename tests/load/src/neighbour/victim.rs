@@ -65,8 +65,9 @@ impl Setup {
         let traders = join_all(traders.map(|(exchange, user, number)| {
             trade(&party, exchange, user, pause(exchange) / 2 * number)
         }));
-        let signers = join_all((0..SIGNERS).map(|number| look_and_sign(&party, number)));
-        tokio::join!(traders, signers, self.create(&party), self.hear(&party));
+        let lookups = join_all((0..SIGNERS).map(|number| look(&party, number)));
+        let signers = join_all((0..SIGNERS).map(|number| sign(&party, number)));
+        tokio::join!(traders, lookups, signers, self.create(&party), self.hear(&party));
     }
 
     /// Creates a wallet every four seconds.
@@ -109,13 +110,21 @@ fn traders(exchange: Exchange) -> impl Iterator<Item = String> {
     (0..TRADERS).map(move |number| format!("{exchange}_{number}"))
 }
 
-/// Looks a wallet and its key up and signs with it, about once a second.
-async fn look_and_sign(party: &Party, number: usize) {
+/// Looks a wallet and its key up, about four times a second.
+async fn look(party: &Party, number: usize) {
     let user = signer(number);
-    party.wait(Duration::from_millis(250) * u32::try_from(number).unwrap_or_default()).await;
     while !party.is_stopped() {
         party.call("get", party.api.wallet(&user)).await;
         party.call("describe", party.api.api_key(&to_client(Exchange::Aster), &user)).await;
+        party.wait(Duration::from_millis(250)).await;
+    }
+}
+
+/// Signs with a wallet, about once a second.
+async fn sign(party: &Party, number: usize) {
+    let user = signer(number);
+    party.wait(Duration::from_millis(250) * u32::try_from(number).unwrap_or_default()).await;
+    while !party.is_stopped() {
         party.call("sign", party.api.sign(&user, "next to a neighbour")).await;
         party.wait(Duration::from_secs(1)).await;
     }

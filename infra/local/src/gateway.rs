@@ -1,7 +1,7 @@
 //! The tasks of API Gateway in AWS: authenticates the tenant key, and enforces the key's limits. The
 //! function finds the key's record by its id.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -48,10 +48,17 @@ pub(crate) fn gateway(routes: Router, options: &Options) -> Router {
     routes.layer(from_fn_with_state(gateway, pass))
 }
 
+/// Matches every path of the API.
+static KNOWN: LazyLock<Router> = LazyLock::new(|| {
+    // The document creates each error for its example, and a logged example would trigger alarms.
+    let paths = with_default(NoSubscriber::default(), openapi::paths);
+    paths.into_iter().fold(Router::new(), |router, path| {
+        router.route(&path, any(|| async { StatusCode::NO_CONTENT }))
+    })
+});
+
 #[derive(Clone)]
-struct Paths {
-    /// Matches every path of the API.
-    known: Router,
+struct Origin {
     clock: Clock,
     random: Random,
 }
@@ -59,22 +66,17 @@ struct Paths {
 /// Returns 404 for an unknown path to `HEAD` and `OPTIONS`, which most known paths refuse. API
 /// Gateway also checks the path first.
 pub(crate) fn known_paths(routes: Router, options: &Options) -> Router {
-    // The document creates each error for its example, and a logged example would trigger alarms.
-    let paths = with_default(NoSubscriber::default(), openapi::paths);
-    let known = paths.into_iter().fold(Router::new(), |router, path| {
-        router.route(&path, any(|| async { StatusCode::NO_CONTENT }))
-    });
     let (clock, random) = (options.clock.clone(), options.random.clone());
-    routes.layer(from_fn_with_state(Paths { known, clock, random }, look_up))
+    routes.layer(from_fn_with_state(Origin { clock, random }, look_up))
 }
 
-async fn look_up(State(paths): State<Paths>, request: Request, next: Next) -> Response {
+async fn look_up(State(origin): State<Origin>, request: Request, next: Next) -> Response {
     if matches!(*request.method(), Method::HEAD | Method::OPTIONS) {
         let mut asked = Request::new(Body::empty());
         *asked.uri_mut() = request.uri().clone();
-        let matched = paths.known.clone().oneshot(asked).await;
+        let matched = KNOWN.clone().oneshot(asked).await;
         if matched.is_ok_and(|matched| matched.status() == StatusCode::NOT_FOUND) {
-            return refusal(&ApiError::no_route(), &paths.clock, &paths.random);
+            return refusal(&ApiError::no_route(), &origin.clock, &origin.random);
         }
     }
     next.run(request).await

@@ -19,7 +19,7 @@ async fn delete(app: &TestApp, query: &str, body: Option<Value>) -> Reply {
 #[tokio::test(flavor = "multi_thread")]
 async fn identifiers_of_different_wallets_return_400() {
     let app = TestApp::start().await;
-    let wallets = [app.create_wallet("a").await, app.create_wallet("b").await];
+    let wallets = [app.wallet("a").await, app.wallet("b").await];
     for user in ["a", "b"] {
         assert_eq!(app.register("hyperliquid", user).await.status, 200);
     }
@@ -67,7 +67,7 @@ async fn send(app: &TestApp, method: &Method, path: &str, body: Option<&Value>) 
 #[tokio::test(flavor = "multi_thread")]
 async fn additional_identifiers_are_checked_on_every_route() {
     let app = TestApp::start().await;
-    let wallets = [app.create_wallet("alice").await, app.create_wallet("bob").await];
+    let wallets = [app.wallet("alice").await, app.wallet("bob").await];
     assert_eq!(app.register("hyperliquid", "alice").await.status, 200);
     let (key, get) = ("/api/trading/hyperliquid/apikey", Method::GET);
     let agents = "/api/trading/hyperliquid/agents";
@@ -125,7 +125,7 @@ async fn additional_identifiers_are_checked_on_every_route() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_field_returns_400_on_every_route() {
     let app = TestApp::start().await;
-    app.create_wallet("a").await;
+    app.wallet("a").await;
     for (method, path) in [
         (Method::POST, "/api/wallets"),
         (Method::POST, "/api/wallets/a/sign"),
@@ -203,7 +203,7 @@ async fn ambiguous_user_id_returns_400_with_advice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn head_is_allowed_on_public_paths_only() {
     let app = TestApp::start().await;
-    app.create_wallet("a").await;
+    app.wallet("a").await;
     for (path, status) in [
         ("/api/health", 200),
         ("/api/openapi.json", 200),

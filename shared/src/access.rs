@@ -56,11 +56,12 @@ pub struct PresentedKey {
 }
 
 impl PresentedKey {
-    /// The key with this id and value, sent from this address. The value is not kept. A value that is
-    /// not known needs a record.
+    /// The key with this id and value, sent from this address. The value is not kept. API Gateway
+    /// states it with every request. A key whose value is not stated, as by an emulator, needs no
+    /// record.
     #[must_use]
     pub fn new(id: KeyId, value: Option<&[u8]>, address: Option<IpAddr>) -> Self {
-        Self { id, needs_record: value.is_none_or(needs_record), address }
+        Self { id, needs_record: value.is_some_and(needs_record), address }
     }
 }
 
